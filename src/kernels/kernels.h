@@ -99,7 +99,7 @@ struct kernel_kv {
  *     m' = max(m, max_j s_j); acc = acc·exp(m − m') + Σ_j exp(s_j − m')·v_j, j ascending
  * The result of a row does not depend on the other rows of the call. */
 struct attention_work {
-    const struct kernel_kv *kv;
+    const struct kernel_kv *k_kernel, *v_kernel; /* the types of keys and of values: may differ */
     int head_dim;
     float scale;                  /* of q·k, usually 1/sqrt(head_dim) */
     int rows;                     /* query rows: positions × heads of the group, any order */
@@ -139,7 +139,8 @@ struct kernels {
     void (*attention)(const struct attention_work *work);
     size_t (*attention_scratch_bytes)(int rows, int head_dim);
     /* Joins a partial result into an accumulated one, in place:
-     * acc: [rows][head_dim], max/sum: [rows].  Starts from max = -INFINITY, sum = 0, acc = 0. */
+     * acc: [rows][head_dim], max/sum: [rows].  Starts from max = -INFINITY, sum = 0, acc = 0.
+     * Joining a part that saw no key (max = -INFINITY) changes no bit. */
     void (*attention_merge)(float *acc, float *max, float *sum, const float *part_acc,
                             const float *part_max, const float *part_sum, int rows, int head_dim);
     /* out[r][i] = acc[r][i] / sum[r] */
