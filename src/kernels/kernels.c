@@ -1,0 +1,115 @@
+/* kernels.c - builds the table: which levels exist, which of them this CPU has.
+ *
+ * One row a level, from the plainest up.  A level is added on top of those before it, so
+ * a level without some operation leaves the previous level's in place. */
+#include "kernels/kernels.h"
+#include <string.h>
+#include "kernels/kernels_level.h"
+
+enum { ACT_ALIGN = 64 };
+
+static size_t align_up(size_t bytes)
+{
+    return (bytes + ACT_ALIGN - 1) / ACT_ALIGN * ACT_ALIGN;
+}
+
+struct act_layout kernels_act_layout(enum act_format format, int64_t cols)
+{
+    size_t n = (size_t)cols;
+    if (format == ACT_F32)
+        return (struct act_layout){.row_bytes = align_up(n * sizeof(float))};
+    size_t block = format == ACT_Q8_32 ? 32 : 256;
+    size_t d_offset = align_up(n);
+    size_t sum_offset = d_offset + align_up(n / block * sizeof(float));
+    return (struct act_layout){
+        .d_offset = d_offset,
+        .sum_offset = sum_offset,
+        .row_bytes = sum_offset + align_up(n / 16 * sizeof(int16_t)),
+    };
+}
+
+void kernels_add_plain(struct kernels *k)
+{
+    matmul_add_plain(k);
+    attention_add_plain(k);
+    vector_add_plain(k);
+    kv_add_plain(k);
+    k->level = "plain";
+}
+
+#if defined(__x86_64__)
+bool kernels_add_avx2(struct kernels *k)
+{
+    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma") ||
+        !__builtin_cpu_supports("f16c"))
+        return false;
+    matmul_add_avx2(k);
+    attention_add_avx2(k);
+    vector_add_avx2(k);
+    kv_add_avx2(k);
+    k->level = "avx2";
+    return true;
+}
+
+bool kernels_add_avx512(struct kernels *k)
+{
+    if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") ||
+        !__builtin_cpu_supports("avx512vl") || !__builtin_cpu_supports("avx512dq") ||
+        !__builtin_cpu_supports("avx512vnni"))
+        return false;
+    matmul_add_avx512(k);
+    attention_add_avx512(k);
+    vector_add_avx512(k);
+    kv_add_avx512(k);
+    k->level = "avx512";
+    return true;
+}
+#else
+bool kernels_add_avx2(struct kernels *k)
+{
+    (void)k;
+    return false;
+}
+
+bool kernels_add_avx512(struct kernels *k)
+{
+    (void)k;
+    return false;
+}
+#endif
+
+static bool add_plain(struct kernels *k)
+{
+    kernels_add_plain(k);
+    return true;
+}
+
+static const struct {
+    const char *name;
+    bool (*add)(struct kernels *k);
+} levels[] = {
+    {"plain", add_plain},
+    {"avx2", kernels_add_avx2},
+    {"avx512", kernels_add_avx512},
+};
+
+enum { LEVELS = sizeof levels / sizeof levels[0] };
+
+bool kernels_init(struct kernels *k, const char *limit)
+{
+    bool automatic = limit == NULL || strcmp(limit, "auto") == 0;
+    memset(k, 0, sizeof *k);
+    for (int i = 0; i < LEVELS; i++) {
+        bool added = levels[i].add(k);
+        if (!automatic && strcmp(limit, levels[i].name) == 0)
+            return added;
+        if (!added)
+            break;
+    }
+    return automatic;
+}
+
+const char *kernels_levels(void)
+{
+    return "plain, avx2, avx512";
+}
