@@ -105,7 +105,7 @@ void *arena_alloc(struct arena *a, size_t bytes) {
     size_t taken = rounded + GAP_BYTES;
     struct arena_block *block = a->head;
     if (block == NULL || block->capacity - block->used < taken) {
-        if (taken < rounded || taken > SIZE_MAX - sizeof *block || !add_block(a, taken))
+        if (taken > PTRDIFF_MAX - sizeof *block || !add_block(a, taken))
             return refuse(a);
         block = a->head;
     }
