@@ -97,8 +97,8 @@ void backend_rope(struct backend *b, const struct backend_rope *r);
 void backend_silu_mul(struct backend *b, float *out, const float *gate, const float *up,
                       int64_t rows, int64_t cols);
 
-int64_t backend_argmax(struct backend *b, const float *x, int64_t n);
-double backend_log_sum_exp(struct backend *b, const float *x, int64_t n);
+/* The arithmetic of this CPU, for what is too small to share out (sampling). */
+const struct kernels *backend_kernels(const struct backend *b);
 
 /* ---- keys and values ----
  *

@@ -348,10 +348,6 @@ void backend_silu_mul(struct backend *b, float *out, const float *gate, const fl
     run_rows(b, silu_range, &(struct silu_work){b, out, gate, up, cols}, rows, cols);
 }
 
-int64_t backend_argmax(struct backend *b, const float *x, int64_t n) {
-    return b->kernels.argmax(x, n);
-}
-
-double backend_log_sum_exp(struct backend *b, const float *x, int64_t n) {
-    return b->kernels.log_sum_exp(x, n);
+const struct kernels *backend_kernels(const struct backend *b) {
+    return &b->kernels;
 }
