@@ -1,0 +1,300 @@
+/* attention_avx512.c - attention with AVX-512F: tiles of float keys and values in scratch.
+ *
+ * A block of 64 keys and values is unpacked once (load_k, load_v of their types) and used by all rows of
+ * the call, in groups of up to 6 rows:
+ *
+ *     scores    s[6][64] = q[6][d] · K[d][64]        a lane is a key, 6 × 4 accumulators
+ *     softmax   s -> p in place, the new maximum, the correction of what was summed before
+ *     values    acc[6][64] = acc·correction + p[6][j] · V[j][64]    a lane is a dimension
+ *
+ * 6 × 4 accumulators, 4 vectors of the tile and 1 broadcast fill 29 of the 32 registers, and
+ * give 24 independent chains where two FMA ports of latency 4 need 8.
+ *
+ * Order of accumulation, the same whatever the group that a row falls into: a score is one fma
+ * chain over d ascending, times scale; an element of acc is multiplied by the correction and
+ * goes on as one fma chain over j ascending.  A row's sum is kept as 16 lanes (lane l holds
+ * the keys 16·c + l of every block, c ascending) that are added up at the very end.  Keys that
+ * a row does not see have p = 0, and fma(0, v, acc) is acc. */
+#include <immintrin.h>
+#include <math.h>
+#include <string.h>
+#include "kernels/exp_avx512.h"
+#include "kernels/kernels.h"
+#include "kernels/kernels_level.h"
+
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+
+enum {
+    LANES = 16,
+    VECTORS = KV_BLOCK_TOKENS / LANES,
+    GROUP_ROWS = 6,
+};
+
+struct tiles { /* in scratch, each part 64-aligned */
+    float *k;    /* [head_dim][64] */
+    float *v;    /* [64][head_dim] */
+    float *p;    /* [GROUP_ROWS][64] scores, then probabilities */
+    float *sums; /* [rows][LANES] */
+};
+
+struct group { /* some rows of the call against one block */
+    int rows, head_dim, keys;  /* keys: the most that one of the rows sees of the block */
+    int visible[GROUP_ROWS];   /* keys of the block that the row sees */
+    const float *q[GROUP_ROWS];
+    float *acc;                /* [rows][head_dim] */
+    float correction[LANES];   /* by row; 1 beyond */
+};
+
+static float larger(float a, float b) { return a > b ? a : b; }
+
+static size_t attention_scratch_bytes(int rows, int head_dim) {
+    size_t tile = (size_t)head_dim * KV_BLOCK_TOKENS;
+    return sizeof(float) * (2 * tile + GROUP_ROWS * KV_BLOCK_TOKENS + (size_t)rows * LANES);
+}
+
+static struct tiles scratch_tiles(const struct attention_work *w) {
+    size_t tile = (size_t)w->head_dim * KV_BLOCK_TOKENS;
+    struct tiles t = {.k = w->scratch};
+    t.v = t.k + tile;
+    t.p = t.v + tile;
+    t.sums = t.p + GROUP_ROWS * KV_BLOCK_TOKENS;
+    return t;
+}
+
+static ALWAYS_INLINE void scores_rows(const int rows, const struct group *g, const float *k,
+                                      float *p) {
+    __m512 s[GROUP_ROWS][VECTORS];
+#pragma GCC unroll 6
+    for (int r = 0; r < rows; r++)
+#pragma GCC unroll 4
+        for (int c = 0; c < VECTORS; c++) s[r][c] = _mm512_setzero_ps();
+    for (int d = 0; d < g->head_dim; d++, k += KV_BLOCK_TOKENS) {
+        __m512 key[VECTORS];
+#pragma GCC unroll 4
+        for (int c = 0; c < VECTORS; c++) key[c] = _mm512_load_ps(k + LANES * c);
+#pragma GCC unroll 6
+        for (int r = 0; r < rows; r++) {
+            __m512 q = _mm512_set1_ps(g->q[r][d]);
+#pragma GCC unroll 4
+            for (int c = 0; c < VECTORS; c++) s[r][c] = _mm512_fmadd_ps(q, key[c], s[r][c]);
+        }
+    }
+#pragma GCC unroll 6
+    for (int r = 0; r < rows; r++)
+#pragma GCC unroll 4
+        for (int c = 0; c < VECTORS; c++)
+            _mm512_store_ps(p + KV_BLOCK_TOKENS * r + LANES * c, s[r][c]);
+}
+
+static void scores(const struct group *g, const float *k, float *p) {
+    switch (g->rows) { /* each with its accumulators in registers */
+    case 1: scores_rows(1, g, k, p); break;
+    case 2: scores_rows(2, g, k, p); break;
+    case 3: scores_rows(3, g, k, p); break;
+    case 4: scores_rows(4, g, k, p); break;
+    case 5: scores_rows(5, g, k, p); break;
+    default: scores_rows(6, g, k, p); break;
+    }
+}
+
+/* Lane masks of the first `visible` of 64 keys. */
+static void lane_masks(__mmask16 mask[VECTORS], int visible) {
+    for (int c = 0; c < VECTORS; c++) {
+        int lanes = visible - LANES * c;
+        mask[c] = lanes >= LANES ? 0xffff : lanes <= 0 ? 0 : (__mmask16)((1u << lanes) - 1);
+    }
+}
+
+/* Scores -> probabilities, in place; moves max, sums and correction along. */
+static void softmax(struct group *g, float *p, float scale, float *max, float *sums) {
+    const __m512 least = _mm512_set1_ps(-INFINITY), factor = _mm512_set1_ps(scale);
+    float before[LANES] = {0}, now[LANES] = {0};
+    for (int r = 0; r < g->rows; r++) {
+        if (g->visible[r] == 0) continue;
+        float *s = p + KV_BLOCK_TOKENS * r;
+        __mmask16 mask[VECTORS];
+        lane_masks(mask, g->visible[r]);
+        __m512 most = least;
+        for (int c = 0; c < VECTORS; c++) {
+            __m512 x = _mm512_mul_ps(_mm512_load_ps(s + LANES * c), factor);
+            x = _mm512_mask_mov_ps(least, mask[c], x);
+            _mm512_store_ps(s + LANES * c, x);
+            most = _mm512_max_ps(most, x);
+        }
+        before[r] = max[r];
+        now[r] = larger(max[r], _mm512_reduce_max_ps(most));
+        if (now[r] == -INFINITY) now[r] = 0; /* exp(-inf - 0) = 0, where -inf - -inf is NaN */
+        else max[r] = now[r];
+    }
+    __m512 change = _mm512_sub_ps(_mm512_loadu_ps(before), _mm512_loadu_ps(now));
+    _mm512_storeu_ps(g->correction, exp_avx512(change)); /* exp(0) = 1 where nothing changed */
+    for (int r = 0; r < g->rows; r++) {
+        float *s = p + KV_BLOCK_TOKENS * r;
+        if (g->visible[r] == 0) {
+            memset(s, 0, KV_BLOCK_TOKENS * sizeof *s);
+            continue;
+        }
+        __m512 shift = _mm512_set1_ps(now[r]);
+        __m512 correction = _mm512_set1_ps(g->correction[r]);
+        __m512 sum = _mm512_mul_ps(_mm512_load_ps(sums + LANES * r), correction);
+        for (int c = 0; c < VECTORS; c++) {
+            __m512 e = exp_avx512(_mm512_sub_ps(_mm512_load_ps(s + LANES * c), shift));
+            _mm512_store_ps(s + LANES * c, e);
+            sum = _mm512_add_ps(sum, e);
+        }
+        _mm512_store_ps(sums + LANES * r, sum);
+    }
+}
+
+/* `vectors` · 16 columns of acc from `column`; `tail` masks the last vector. */
+static ALWAYS_INLINE void values_tile(const int rows, const int vectors, __mmask16 tail,
+                                      const struct group *g, const float *v, const float *p,
+                                      int column) {
+    __m512 a[GROUP_ROWS][VECTORS];
+    float *acc = g->acc + column;
+    v += column;
+#pragma GCC unroll 6
+    for (int r = 0; r < rows; r++)
+#pragma GCC unroll 4
+        for (int c = 0; c < vectors; c++) {
+            __m512 x = _mm512_maskz_loadu_ps(c == vectors - 1 ? tail : 0xffff,
+                                             acc + (int64_t)r * g->head_dim + LANES * c);
+            a[r][c] = _mm512_mul_ps(x, _mm512_set1_ps(g->correction[r]));
+        }
+    for (int j = 0; j < g->keys; j++, v += g->head_dim) {
+        __m512 value[VECTORS];
+#pragma GCC unroll 4
+        for (int c = 0; c < vectors; c++)
+            value[c] = vectors > 1 ? _mm512_loadu_ps(v + LANES * c)
+                                   : _mm512_maskz_loadu_ps(tail, v + LANES * c);
+#pragma GCC unroll 6
+        for (int r = 0; r < rows; r++) {
+            __m512 weight = _mm512_set1_ps(p[KV_BLOCK_TOKENS * r + j]);
+#pragma GCC unroll 4
+            for (int c = 0; c < vectors; c++) a[r][c] = _mm512_fmadd_ps(weight, value[c], a[r][c]);
+        }
+    }
+#pragma GCC unroll 6
+    for (int r = 0; r < rows; r++)
+#pragma GCC unroll 4
+        for (int c = 0; c < vectors; c++)
+            _mm512_mask_storeu_ps(acc + (int64_t)r * g->head_dim + LANES * c,
+                                  c == vectors - 1 ? tail : 0xffff, a[r][c]);
+}
+
+static ALWAYS_INLINE void values_rows(const int rows, const struct group *g, const float *v,
+                                      const float *p) {
+    int column = 0;
+    for (; column + 4 * LANES <= g->head_dim; column += 4 * LANES)
+        values_tile(rows, 4, 0xffff, g, v, p, column);
+    if (column + 2 * LANES <= g->head_dim) {
+        values_tile(rows, 2, 0xffff, g, v, p, column);
+        column += 2 * LANES;
+    }
+    for (; column < g->head_dim; column += LANES) {
+        int left = g->head_dim - column;
+        __mmask16 tail = left >= LANES ? 0xffff : (__mmask16)((1u << left) - 1);
+        values_tile(rows, 1, tail, g, v, p, column);
+    }
+}
+
+static void values(const struct group *g, const float *v, const float *p) {
+    switch (g->rows) {
+    case 1: values_rows(1, g, v, p); break;
+    case 2: values_rows(2, g, v, p); break;
+    case 3: values_rows(3, g, v, p); break;
+    case 4: values_rows(4, g, v, p); break;
+    case 5: values_rows(5, g, v, p); break;
+    default: values_rows(6, g, v, p); break;
+    }
+}
+
+/* Rows [row, row + rows) against the block that starts at key; end bounds the keys. */
+static void group_block(const struct attention_work *w, const struct tiles *t, int row, int rows,
+                        int32_t key, int32_t end) {
+    struct group g = {.rows = rows, .head_dim = w->head_dim};
+    for (int r = 0; r < rows; r++) {
+        int32_t last = w->row_last_key[row + r] < end ? w->row_last_key[row + r] : end - 1;
+        int32_t seen = last - key + 1;
+        g.visible[r] = seen < 0 ? 0 : seen > KV_BLOCK_TOKENS ? KV_BLOCK_TOKENS : (int)seen;
+        if (g.visible[r] > g.keys) g.keys = g.visible[r];
+        g.q[r] = w->q[row + r];
+    }
+    if (g.keys == 0) return;
+    g.acc = w->acc + (int64_t)row * w->head_dim;
+    scores(&g, t->k, t->p);
+    softmax(&g, t->p, w->scale, w->max + row, t->sums + (int64_t)row * LANES);
+    values(&g, t->v, t->p);
+}
+
+/* One past the last key that any row sees. */
+static int32_t keys_end(const struct attention_work *w) {
+    int32_t last = -1;
+    for (int r = 0; r < w->rows; r++)
+        if (w->row_last_key[r] > last) last = w->row_last_key[r];
+    return last < w->key_end ? last + 1 : w->key_end;
+}
+
+static void attention(const struct attention_work *w) {
+    const struct tiles t = scratch_tiles(w);
+    memset(w->acc, 0, sizeof(float) * (size_t)w->rows * (size_t)w->head_dim);
+    memset(t.sums, 0, sizeof(float) * (size_t)w->rows * LANES);
+    for (int r = 0; r < w->rows; r++) w->max[r] = -INFINITY;
+    int32_t end = keys_end(w);
+    int groups = (w->rows + GROUP_ROWS - 1) / GROUP_ROWS;
+    for (int32_t key = w->key_begin; key < end; key += KV_BLOCK_TOKENS) {
+        w->k_kernel->load_k(t.k, w->k_blocks[key / KV_BLOCK_TOKENS], w->head_dim);
+        w->v_kernel->load_v(t.v, w->v_blocks[key / KV_BLOCK_TOKENS], w->head_dim);
+        /* Groups of even size: 7 rows go as 4 and 3, since 6 and 1 would leave the ports idle. */
+        for (int row = 0, left = groups; left > 0; left--) {
+            int rows = (w->rows - row + left - 1) / left;
+            group_block(w, &t, row, rows, key, end);
+            row += rows;
+        }
+    }
+    for (int r = 0; r < w->rows; r++)
+        w->sum[r] = _mm512_reduce_add_ps(_mm512_load_ps(t.sums + (int64_t)r * LANES));
+}
+
+static void scale_add(float *acc, float mine, const float *part, float theirs, int n) {
+    for (int i = 0; i < n; i += LANES) {
+        __mmask16 mask = n - i >= LANES ? 0xffff : (__mmask16)((1u << (n - i)) - 1);
+        __m512 a = _mm512_maskz_loadu_ps(mask, acc + i);
+        __m512 b = _mm512_maskz_loadu_ps(mask, part + i);
+        a = _mm512_mul_ps(a, _mm512_set1_ps(mine));
+        a = _mm512_fmadd_ps(b, _mm512_set1_ps(theirs), a);
+        _mm512_mask_storeu_ps(acc + i, mask, a);
+    }
+}
+
+static void attention_merge(float *acc, float *max, float *sum, const float *part_acc,
+                            const float *part_max, const float *part_sum, int rows, int head_dim) {
+    for (int r = 0; r < rows; r++) {
+        if (part_max[r] == -INFINITY) continue; /* a part that saw nothing changes no bit */
+        float most = larger(max[r], part_max[r]);
+        float change[LANES] = {max[r] - most, part_max[r] - most};
+        _mm512_storeu_ps(change, exp_avx512(_mm512_loadu_ps(change)));
+        max[r] = most;
+        sum[r] = fmaf(part_sum[r], change[1], sum[r] * change[0]);
+        scale_add(acc + (int64_t)r * head_dim, change[0], part_acc + (int64_t)r * head_dim,
+                  change[1], head_dim);
+    }
+}
+
+static void attention_finish(float *const *out, const float *acc, const float *sum, int rows,
+                             int head_dim) {
+    for (int r = 0; r < rows; r++)
+        for (int i = 0; i < head_dim; i += LANES) {
+            int left = head_dim - i;
+            __mmask16 mask = left >= LANES ? 0xffff : (__mmask16)((1u << left) - 1);
+            __m512 x = _mm512_maskz_loadu_ps(mask, acc + (int64_t)r * head_dim + i);
+            _mm512_mask_storeu_ps(out[r] + i, mask, _mm512_div_ps(x, _mm512_set1_ps(sum[r])));
+        }
+}
+
+void attention_add_avx512(struct kernels *k) {
+    k->attention = attention;
+    k->attention_scratch_bytes = attention_scratch_bytes;
+    k->attention_merge = attention_merge;
+    k->attention_finish = attention_finish;
+}
