@@ -117,7 +117,8 @@ static int escape_next(char piece[5], const char **text) {
         return snprintf(piece, 5, "\\x%c%c", hex[c >> 4], hex[c & 15]);
     int len = 0;
     piece[len++] = (char)c;
-    while (c >= 0xC0 && len < 4 && ((unsigned char)**text & 0xC0) == 0x80) piece[len++] = *(*text)++;
+    while (c >= 0xC0 && len < 4 && ((unsigned char)**text & 0xC0) == 0x80)
+        piece[len++] = *(*text)++;
     piece[len] = 0;
     return len;
 }
