@@ -46,7 +46,8 @@ struct engine_options { /* 0 or NULL: the default */
 
 /* Borrows g until close. Refuses what cannot fit in memory, with the figures. */
 struct engine *engine_open(struct gguf *g, const struct engine_options *options, struct error *err);
-/* Cancels what runs, waits for the engine thread, frees everything. All requests must have been released. */
+/* Cancels what runs, waits for the engine thread, frees everything.  All tickets must have been
+ * released. */
 void engine_close(struct engine *e);
 
 struct engine_info {
@@ -71,8 +72,8 @@ struct engine_request {
     struct sampling sampling;    /* see sampler.h */
     const struct sampling_bias *bias; /* copied */
     int bias_count;
-    int logprobs;                /* 0: none; n: the chosen token's and the n−1 … best, see event */
-    bool logprobs_wanted;
+    bool logprobs_wanted;        /* the chosen token's log-probability comes with it … */
+    int logprobs;                /* … and those of so many of the best */
     const int32_t *ends;         /* tokens that end the answer; copied; at most ENGINE_ENDS_MAX */
     int end_count;
     int64_t deadline_ms;         /* clock_ms() value after which it is cancelled; 0: none */
@@ -117,8 +118,8 @@ struct engine_event {
     struct error error;
 };
 
-/* Copies the request and queues it.  NULL with ERR_BUSY (queue full), ERR_CONTEXT (does not fit: the sentence
- * "This model's maximum context length is M tokens. However, your messages resulted in N
+/* Copies the request and queues it.  NULL with ERR_BUSY (queue full), ERR_CONTEXT (does not fit:
+ * the sentence "This model's maximum context length is M tokens. However, your messages resulted in N
  * tokens."), ERR_ARGUMENT (a token id out of range), ERR_CANCELLED (closing). */
 struct ticket *engine_submit(struct engine *e, const struct engine_request *r, struct error *err);
 
@@ -151,8 +152,8 @@ struct engine_bench {
     double prefill_s, decode_s;
     bool cancelled;
 };
-/* Fills `depth` tokens, then times prefill of `prefill` tokens and decode of `decode` tokens from there.
- * The tick is called with tokens done of tokens in all; it returns false to stop. */
+/* Fills `depth` tokens, then times prefill of `prefill` tokens and decode of `decode` tokens from
+ * there.  The tick is called with tokens done of tokens in all; it returns false to stop. */
 bool engine_bench(struct engine *e, int depth, int prefill, int decode,
                   bool (*tick)(void *arg, int64_t done, int64_t total), void *arg,
                   struct engine_bench *out, struct error *err);

@@ -64,7 +64,8 @@ struct generation_event {
     enum generation_event_type type;
     /* PROGRESS: the numbers in `engine`. */
     struct engine_event engine;
-    /* TEXT: whole UTF-8, may be empty when only logprobs came; valid until the next call. */
+    /* TEXT: whole UTF-8, may be empty when only logprobs came; valid until the next call.
+     * DONE: what had been held back of the answer's end, may be empty. */
     struct span text;
     const struct generation_token *tokens;
     int token_count;

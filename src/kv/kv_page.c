@@ -2,9 +2,9 @@
  *
  * The engine thread owns the pool; nothing here locks.  The memory is one reservation
  * of address space; a page takes real memory when it is first written and keeps it
- * until the pool closes, since the next sequence will want it.  A page is handed out zeroed: kernels
- * may read (and ignore) slots that nobody has written, and what they read
- * must be finite. */
+ * until the pool closes, since the next sequence will want it.  A page is handed out zeroed:
+ * kernels may read (and ignore) slots that nobody has written, and what they read must be
+ * finite. */
 #include "kv/kv_page.h"
 
 #include <assert.h>

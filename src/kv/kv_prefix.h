@@ -16,8 +16,8 @@ struct kv_node;
 struct kv_prefix *kv_prefix_open(struct kv_pool *pool, struct error *err);
 void kv_prefix_close(struct kv_prefix *p); /* releases its pages */
 
-/* Finds the longest computed prefix of tokens[0 … count).  pages[] (room for count/64 + 1) gets one
- * page for each 64 tokens matched, each owned by the caller afterwards; a last
+/* Finds the longest computed prefix of tokens[0 … count).  pages[] (room for count/64 + 1) gets
+ * one page for each 64 tokens matched, each owned by the caller afterwards; a last
  * page that is matched in part is a copy.  *node is where to extend from.  Returns the tokens
  * matched. */
 int kv_prefix_match(struct kv_prefix *p, const int32_t *tokens, int count, struct kv_page **pages,

@@ -54,7 +54,7 @@ enum weight_dim { DIM_EMBED, DIM_HEADS, DIM_KV_HEADS, DIM_FF, DIM_HEAD, DIM_NONE
 
 struct layer_weight {                    /* a row of an architecture's weight table */
     const char *name;                    /* "attn_q.weight", without "blk.N." */
-    size_t offset;                       /* in struct layer: of a struct weight or a float pointer */
+    size_t offset;                       /* in struct layer: a struct weight or a float pointer */
     enum weight_dim rows, cols;          /* rows DIM_NONE: a vector of cols floats */
     bool optional;
 };

@@ -1,8 +1,8 @@
 /* model.h - hyper-parameters, weights, and the forward pass of one batch.
  *
  * A batch is rows (tokens) of one or more sequences; a span is a run of rows of one sequence,
- * with the pages that its keys and values lie in.  The forward pass stores the keys and values of every row
- * and computes logits for the rows that ask for them.
+ * with the pages that its keys and values lie in.  The forward pass stores the keys and values of
+ * every row and computes logits for the rows that ask for them.
  *
  * Belongs to the engine thread. */
 #ifndef MODEL_MODEL_H

@@ -82,7 +82,7 @@ static void read_scaling(struct reader *r, struct model_params *p) {
             return;
         }
     r->ok = error_set(r->err, ERR_UNSUPPORTED,
-                      "rope scaling type \"%.*s\" is not one that longhaul runs (none, linear, yarn)",
+                      "rope scaling \"%.*s\" is not one that longhaul runs (none, linear, yarn)",
                       (int)(type.len < 40 ? type.len : 40), type.data);
 }
 

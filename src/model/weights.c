@@ -48,7 +48,8 @@ static const struct gguf_tensor *find(const struct loader *l, const char *name, 
 static void advance(struct loader *l, const struct gguf_tensor *t) {
     l->bytes_done += t->bytes;
     if (l->options->progress)
-        l->options->progress(l->options->progress_arg, (double)l->bytes_done / (double)l->bytes_all);
+        l->options->progress(l->options->progress_arg,
+                             (double)l->bytes_done / (double)l->bytes_all);
 }
 
 static bool load_matrix(struct loader *l, struct weight *w, const struct gguf_tensor *t,
