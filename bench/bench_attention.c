@@ -122,7 +122,8 @@ static double read_bytes_s(const void *memory, size_t bytes) {
         for (size_t n = 0; n < bytes / 64; n++, at += 8)
             for (int l = 0; l < 8; l++) sum[l] ^= at[l];
         double took = cpu_s() - start;
-        volatile uint64_t sink = sum[0] ^ sum[1] ^ sum[2] ^ sum[3] ^ sum[4] ^ sum[5] ^ sum[6] ^ sum[7];
+        for (int l = 1; l < 8; l++) sum[0] ^= sum[l];
+        volatile uint64_t sink = sum[0];
         (void)sink;
         if ((double)bytes / took > best) best = (double)bytes / took;
     }

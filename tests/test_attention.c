@@ -1,11 +1,11 @@
 /* test_attention.c - attention, at every level, against a double precision reference.
  *
  * The bound of an output element is computed from the data.  With u = 2^-24, a score is off by
- * at most (head_dim + 2) · u · scale · Σ|q·k|, by u · |s − m| where the maximum is subtracted
- * and its exponential by 2 u more; call the largest sum of these in a row delta.  A weight p_j is then off
- * by a factor within exp(±delta), and so is their sum; adding n products and rescaling them
- * once a block adds (n + 2 · blocks + 8) · u to either.  Hence
- *     |out − exact| <= Σ p·|v| / Σ p · 2 · (expm1(delta) + (n + 2 · blocks + 8) · u). */
+ * at most (head_dim + 2) · u · scale · Σ|q·k|, the maximum likewise, their difference by
+ * u · |s − m|, and the exponential by 2 u.  Call the largest sum of these in a row delta: a
+ * weight p_j is off by a factor within exp(±2 delta), and so is their sum; adding n products and
+ * rescaling them once a block adds (n + 2 · blocks + 8) · u to either.  Hence
+ *     |out − exact| <= Σ p·|v| / Σ p · 2 · (expm1(2 delta) + (n + 2 · blocks + 8) · u). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

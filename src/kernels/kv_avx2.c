@@ -1,7 +1,8 @@
 /* kv_avx2.c - the streaming parts of the KV types with AVX2: all loads, 16-bit stores.
  *
- * Layouts: kv_layout.h.  Bits: those of kv_plain.c.  In the 16-bit types a block of keys and one of values are
- * both head_dim · 64 elements in the order of their float tile, so one function loads either.
+ * Layouts: kv_layout.h.  Bits: those of kv_plain.c.  In the 16-bit types a block of keys and one
+ * of values are both head_dim · 64 elements in the order of their float tile, so one function
+ * loads either.
  * head_dim is a multiple of 8, so there are no tails. */
 #include <immintrin.h>
 #include "kernels/kernels_level.h"

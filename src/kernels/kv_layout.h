@@ -13,8 +13,9 @@
  * A group is 32 dimensions of one key (the last may be shorter), groups = ceil(head_dim / 32).
  * scale = f16(max|x| / 127), code = round(x / scale), value = code · scale.
  *
- * The narrow types saturate: a finite float beyond the largest f16 (65504), bf16 or q8_0 value becomes
- * that value, never an infinity, which one masked lane (0 · infinity) would spread as NaN. */
+ * The narrow types saturate: a finite float beyond the largest f16 (65504), bf16 or q8_0 value
+ * becomes that value, never an infinity, which one masked lane (0 · infinity) would spread as
+ * NaN. */
 #ifndef KERNELS_KV_LAYOUT_H
 #define KERNELS_KV_LAYOUT_H
 #include <stddef.h>

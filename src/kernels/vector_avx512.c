@@ -2,7 +2,8 @@
  *
  * Orders of reduction, fixed: element i belongs to lane i mod 64; a lane adds its elements in
  * ascending order, then 64 lanes become 16 ((0+1)+(2+3), by vectors) and one
- * (_mm512_reduce_add).  A tail is a masked vector, so an element's value never depends on where the row ends. */
+ * (_mm512_reduce_add).  A tail is a masked vector, so an element's value never depends on where
+ * the row ends. */
 #include <immintrin.h>
 #include <math.h>
 #include "kernels/exp_avx512.h"
