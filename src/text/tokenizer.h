@@ -1,7 +1,8 @@
 /* tokenizer.h - text to token ids and back, as the model's GGUF says.
  *
- * Immutable after open and safe to share between threads; per-thread state (PCRE2 match
- * data, merge heaps, the word cache) lives in a struct tokenizer_scratch. */
+ * Immutable after open and safe to share between threads.  What a call needs beside it (PCRE2 match
+ * data, merge heaps, the word cache) is a struct tokenizer_scratch (tokenizer_merge.h), borrowed from
+ * a list of idle ones for the length of the call. */
 #ifndef TEXT_TOKENIZER_H
 #define TEXT_TOKENIZER_H
 #include <stdbool.h>
@@ -9,6 +10,8 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "gguf/gguf.h"
+
+enum { TOKENIZER_TEXT_BYTES_MAX = 256 << 20 }; /* of one call; past it ERR_ARGUMENT */
 
 struct tokenizer;
 
@@ -26,14 +29,15 @@ struct tokenizer_special {
     bool add_bos, add_eos;
 };
 
-/* Reads tokenizer.ggml.*.  The file may be closed afterwards: what is needed is copied. An unknown model or
- * pre-tokenizer is ERR_UNSUPPORTED with the list of those that we have. */
+/* Reads tokenizer.ggml.*.  The file may be closed afterwards: what is needed is copied. An unknown
+ * model or pre-tokenizer is ERR_UNSUPPORTED with the list of those that we have. */
 struct tokenizer *tokenizer_open(const struct gguf *g, struct error *err);
 void tokenizer_close(struct tokenizer *t);
 
 int tokenizer_vocab_size(const struct tokenizer *t);
 const struct tokenizer_special *tokenizer_special(const struct tokenizer *t);
-/* True for tokens that end a turn (eos, eot, <|im_end|>, <|endoftext|>, …), by metadata and well-known name. */
+/* True for tokens that end a turn (eos, eot, <|im_end|>, <|endoftext|>, …), by metadata and
+ * well-known name. */
 bool tokenizer_is_end(const struct tokenizer *t, int32_t id);
 /* Control tokens print as nothing in an answer. */
 bool tokenizer_is_control(const struct tokenizer *t, int32_t id);
@@ -46,9 +50,11 @@ const int32_t *tokenizer_ends(const struct tokenizer *t, int *count);
 bool tokenizer_encode(const struct tokenizer *t, struct span text, bool parse_special,
                       struct tokens *out, struct error *err);
 
-/* A prompt in pieces, some trusted (template text: specials parsed), some not (message content).  Pieces are joined
- * before pre-tokenisation, so that the ids of a benign prompt equal those of the whole text; a special
- * token's text is recognised only where all its bytes lie in trusted pieces. */
+/* A prompt in pieces, some trusted (template text: specials parsed), some not (message content).
+ * Pieces are joined before pre-tokenisation, so that the ids of a benign prompt equal those of the
+ * whole text; a special token's text is recognised only where all its bytes lie in trusted pieces.
+ * "Special" are control tokens.  User-defined tokens (Qwen's <tool_call>, runs of spaces in GPT-NeoX
+ * vocabularies) are ordinary text to their models and are recognised everywhere. */
 struct tokenizer_piece {
     struct span text;
     bool trusted;
@@ -61,6 +67,8 @@ bool tokenizer_encode_pieces(const struct tokenizer *t, const struct tokenizer_p
 struct span tokenizer_bytes(const struct tokenizer *t, int32_t id);
 /* The id whose text is exactly this special token, or -1. */
 int32_t tokenizer_find_special(const struct tokenizer *t, const char *text);
+/* SentencePiece puts a space before a text, and the detokenizer takes it away again. */
+bool tokenizer_adds_space(const struct tokenizer *t);
 
 /* ---- streaming detokenizer -----------------------------------------------------------
  * Bytes in, whole UTF-8 sequences out; bytes that can never become valid turn into U+FFFD. */
