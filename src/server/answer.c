@@ -228,7 +228,7 @@ static double ratio(double numerator, double denominator) {
 
 json_t *answer_timings(const struct answer_counts *c) {
     double prompt_ms = (double)c->prompt_ms, predicted_ms = (double)c->predicted_ms;
-    return json_pack("{s:i, s:i, s:f, s:f, s:f, s:i, s:f, s:f, s:f}", "cache_n", c->cached_tokens,
+    return json_pack("{s:i, s:i, s:f, s:f, s:f, s:i, s:f, s:f, s:f}", "cache_n", c->cache_n,
                      "prompt_n", c->prompt_n, "prompt_ms", prompt_ms, "prompt_per_token_ms",
                      ratio(prompt_ms, c->prompt_n), "prompt_per_second",
                      ratio(1e3 * c->prompt_n, prompt_ms), "predicted_n", c->predicted_n,

@@ -30,7 +30,7 @@ struct answer_delta {
 struct answer_counts { /* of a whole answer, over its choices */
     int prompt_tokens, cached_tokens, completion_tokens;
     int64_t prompt_ms, predicted_ms; /* of the first choice */
-    int prompt_n, predicted_n;       /* computed, not cached; of the first choice */
+    int cache_n, prompt_n, predicted_n; /* found, computed, answered; of the first choice */
 };
 
 struct answer_progress {

@@ -35,7 +35,9 @@ struct call *call_open(struct context *context, struct MHD_Connection *connectio
 static void log_call(const struct call *call) {
     char path[256], model[160];
     const struct call_record *r = &call->record;
-    log_event("request_done",
+    /* Health checks come every few seconds for ever. */
+    bool minor = call->route != NULL && call->route->open && r->status == 200;
+    (minor ? log_debug : log_event)("request_done",
               "id=%llu method=%s path=%s model=%s prompt=%d cached=%d generated=%d "
               "ttft_ms=%lld total_ms=%lld status=%d finish=%s",
               (unsigned long long)call->number, call->method,
@@ -153,7 +155,7 @@ void call_error(struct call *call, int kind, const char *text) {
     char *dumped = value != NULL ? json_dumps(value, JSON_COMPACT) : NULL;
     json_decref(value);
     if (dumped == NULL) dumped = strdup("{\"error\":{\"message\":\"out of memory\"}}");
-    if (call->record.finish == NULL) call->record.finish = "error";
+    if (call->record.finish == NULL) call->record.finish = http_error_row(kind)->code;
     if (dumped == NULL)
         send_response(call, 503, NULL);
     else

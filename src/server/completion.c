@@ -46,7 +46,8 @@ static bool check_tokens(const struct completion *c, const struct tokens *tokens
     if (tokens->count >= info->context) /* one token of answer must fit as well */
         return error_set(err, ERR_CONTEXT,
                          "This model's maximum context length is %d tokens. However, your "
-                         "messages resulted in %lld tokens.",
+                         "messages resulted in %lld tokens. Please reduce the length of the "
+                         "messages.",
                          info->context, (long long)tokens->count);
     for (int64_t i = 0; i < tokens->count; i++)
         if (tokens->ids[i] < 0 || tokens->ids[i] >= info->vocab)
@@ -121,10 +122,9 @@ struct completion *completion_open(struct call *call, enum answer_shape shape) {
     return c;
 }
 
-/* Ends one choice, however far it came. */
+/* Counts one choice as done, however far it came.  Its generation stays until the next look for
+ * events, because the last event's text lies in it. */
 static void end_choice(struct completion *c, struct completion_choice *choice) {
-    generation_close(choice->generation);
-    choice->generation = NULL;
     if (choice->done) return;
     choice->done = true;
     choice->done_ms = clock_ms();
@@ -135,10 +135,20 @@ static void end_choice(struct completion *c, struct completion_choice *choice) {
     }
 }
 
+static void close_ended(struct completion *c) {
+    for (int i = 0; i < c->choice_count; i++) {
+        if (!c->choices[i].done) continue;
+        generation_close(c->choices[i].generation);
+        c->choices[i].generation = NULL;
+    }
+}
+
+/* Cancels all before it closes any: closing may wait. */
 static void end_all(struct completion *c) {
     for (int i = 0; i < c->choice_count; i++)
         if (c->choices[i].generation != NULL) generation_cancel(c->choices[i].generation);
     for (int i = 0; i < c->choice_count; i++) end_choice(c, &c->choices[i]);
+    close_ended(c);
 }
 
 void completion_close(void *completion) {
@@ -190,6 +200,14 @@ bool completion_start(struct completion *c, struct error *err) {
 
 /* ---- waiting ---- */
 
+static void note_first(struct completion *c, struct completion_choice *choice) {
+    struct call_record *record = &c->call->record;
+    choice->started = true;
+    choice->first_ms = clock_ms();
+    if (record->first_token_ms < 0)
+        record->first_token_ms = choice->first_ms - c->call->started_ms;
+}
+
 static bool take_event(struct completion *c, struct completion_choice *choice,
                        const struct generation_event *event, struct error *err) {
     struct call_record *record = &c->call->record;
@@ -203,13 +221,11 @@ static bool take_event(struct completion *c, struct completion_choice *choice,
         return true;
     case GENERATION_TEXT:
         if (choice->started) return true;
-        choice->started = true;
-        choice->first_ms = clock_ms();
-        if (record->first_token_ms < 0)
-            record->first_token_ms = choice->first_ms - c->call->started_ms;
+        note_first(c, choice);
         return completion_start(c, err); /* the choices that waited for this one */
     case GENERATION_DONE: break;
     }
+    if (!choice->started && event->generated_tokens > 0) note_first(c, choice);
     choice->cached_tokens = event->cached_tokens;
     choice->generated_tokens = event->generated_tokens;
     choice->prefill_ms = event->engine.prefill_ms;
@@ -273,6 +289,7 @@ enum completion_news completion_next(struct completion *c, int64_t silent_until_
                                      struct generation_event *event, struct error *err) {
     for (;;) {
         int64_t now_ms = clock_ms();
+        close_ended(c);
         if (c->done_count == c->choice_count) return COMPLETION_FINISHED;
         if (call_gone(c->call)) {
             c->call->record.finish = "gone";
@@ -307,6 +324,7 @@ void completion_counts(const struct completion *c, struct answer_counts *out) {
     }
     const struct completion_choice *first = &c->choices[0];
     int64_t answered_ms = first->started ? first->first_ms : first->done_ms;
+    out->cache_n = first->cached_tokens;
     out->prompt_n = first->prompt_tokens - first->cached_tokens;
     out->predicted_n = first->generated_tokens;
     out->prompt_ms = first->prefill_ms > 0 ? first->prefill_ms

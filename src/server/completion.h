@@ -15,7 +15,7 @@ enum { COMPLETION_SLICE_MS = 200 }; /* how often a waiting thread looks at its s
 
 struct completion_choice {
     int index, prompt_index;
-    struct generation *generation; /* NULL: not submitted yet, or done */
+    struct generation *generation; /* NULL: not submitted yet, or done and closed */
     bool submitted, started, done;
     const char *finish;            /* "stop" or "length" */
     int prompt_tokens, cached_tokens, generated_tokens;
@@ -43,7 +43,7 @@ struct completion {
 struct completion *completion_open(struct call *call, enum answer_shape shape);
 void completion_close(void *completion);
 
-/* Submits what may be submitted now. */
+/* Submits what may be submitted now.  completion_next does the same for the choices that wait. */
 bool completion_start(struct completion *c, struct error *err);
 
 enum completion_news {
@@ -53,6 +53,7 @@ enum completion_news {
     COMPLETION_FAILED,   /* see err; the rest is cancelled */
     COMPLETION_GONE,     /* the client is; everything is cancelled */
 };
+/* The event's text and tokens are valid until the next call. */
 enum completion_news completion_next(struct completion *c, int64_t silent_until_ms,
                                      struct completion_choice **choice,
                                      struct generation_event *event, struct error *err);

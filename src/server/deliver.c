@@ -94,16 +94,13 @@ static void write_choice_event(struct delivery *d, struct completion_choice *cho
     struct answer_delta delta = {event->text, event->tokens, event->token_count};
     bool told_lately = d->progress_ms != 0 &&
                        clock_ms() - d->progress_ms < c->call->context->progress_ms;
-    switch (event->type) {
-    case GENERATION_PROGRESS:
+    if (event->type == GENERATION_PROGRESS) {
         if (!choice->started && !told_lately) write_progress(d, choice);
-        break;
-    case GENERATION_TEXT:
-        if (delta.text.len > 0 || delta.token_count > 0)
-            write_event(d, answer_chunk_delta(&c->answer, choice->index, &delta));
-        break;
-    case GENERATION_DONE: write_finish(d, choice); break;
+        return;
     }
+    if (delta.text.len > 0 || delta.token_count > 0)
+        write_event(d, answer_chunk_delta(&c->answer, choice->index, &delta));
+    if (event->type == GENERATION_DONE) write_finish(d, choice);
 }
 
 /* ---- the stream ---- */
@@ -181,7 +178,7 @@ struct gathered { /* one choice */
 static void gather(const struct completion *c, struct gathered *g,
                    const struct generation_event *event) {
     struct answer_delta delta = {event->text, event->tokens, event->token_count};
-    if (event->type != GENERATION_TEXT) return;
+    if (event->type == GENERATION_PROGRESS) return;
     str_add(&g->text, event->text.data, event->text.len);
     if (c->answer.logprobs_wanted) answer_logprobs_add(&c->answer, g->logprobs, &delta);
     for (int i = 0; c->answer.return_tokens && i < event->token_count; i++)
