@@ -246,3 +246,29 @@ bool locate_model(const struct locate *l, const char *model, struct str *path,
         return locate_entry(l, *entry, path, err);
     return locate_file(l, model, NULL, path, err);
 }
+
+bool locate_only(const char *models_dir, struct str *path, struct error *err) {
+    struct listing *files = calloc(1, sizeof *files);
+    bool ok = false;
+    if (files == NULL)
+        return error_set(err, ERR_MEMORY, "no memory to list %s", models_dir);
+    listing_read(files, models_dir);
+    if (files->count == 1) {
+        file_join(path, models_dir, files->names[0]);
+        ok = true;
+    } else if (files->count == 0) {
+        error_set(err, ERR_NOT_FOUND,
+                  "there is no model in %s; `longhaul pull qwen2.5-coder-0.5b` fetches a small one",
+                  models_dir);
+    } else {
+        struct str names = {0};
+        for (int i = 0; i < files->count; i++)
+            str_addf(&names, "%s%.*s", i > 0 ? ", " : "", (int)stem_bytes(files->names[i]),
+                     files->names[i]);
+        error_set(err, ERR_ARGUMENT, "which model? %s has %.300s", models_dir, str_text(&names));
+        str_deinit(&names);
+    }
+    listing_deinit(files);
+    free(files);
+    return ok;
+}

@@ -23,4 +23,7 @@ bool locate_model(const struct locate *l, const char *model, struct str *path,
 bool locate_entry(const struct locate *l, const struct models_entry *entry, struct str *path,
                   struct error *err);
 
+/* The only model in a directory; none or several are an error that says what to do. */
+bool locate_only(const char *models_dir, struct str *path, struct error *err);
+
 #endif
