@@ -1,7 +1,8 @@
 /* attention_avx512.c - attention with AVX-512F: tiles of float keys and values in scratch.
  *
- * A block of 64 keys and values is unpacked once (load_k, load_v of their types) and used by all rows of
- * the call, in groups of up to 6 rows:
+ * A block of 64 keys and values is unpacked once (load_k, load_v of their types) and used by all
+ * rows of the call, in groups of up to 6 rows (attention_few_avx512.c does without unpacking when
+ * there are few rows):
  *
  *     scores    s[6][64] = q[6][d] · K[d][64]        a lane is a key, 6 × 4 accumulators
  *     softmax   s -> p in place, the new maximum, the correction of what was summed before
@@ -29,18 +30,19 @@ enum {
     VECTORS = KV_BLOCK_TOKENS / LANES,
     GROUP_ROWS = 6,
 };
+_Static_assert((int)KV_FEW_ROWS <= (int)LANES, "struct group keeps the corrections in one vector");
 
 struct tiles { /* in scratch, each part 64-aligned */
     float *k;    /* [head_dim][64] */
     float *v;    /* [64][head_dim] */
-    float *p;    /* [GROUP_ROWS][64] scores, then probabilities */
+    float *p;    /* [KV_FEW_ROWS][64] scores, then probabilities */
     float *sums; /* [rows][LANES] */
 };
 
 struct group { /* some rows of the call against one block */
     int rows, head_dim, keys;  /* keys: the most that one of the rows sees of the block */
-    int visible[GROUP_ROWS];   /* keys of the block that the row sees */
-    const float *q[GROUP_ROWS];
+    int visible[KV_FEW_ROWS];  /* keys of the block that the row sees */
+    const float *const *q;     /* [rows] */
     float *acc;                /* [rows][head_dim] */
     float correction[LANES];   /* by row; 1 beyond */
 };
@@ -49,7 +51,7 @@ static float larger(float a, float b) { return a > b ? a : b; }
 
 static size_t attention_scratch_bytes(int rows, int head_dim) {
     size_t tile = (size_t)head_dim * KV_BLOCK_TOKENS;
-    return sizeof(float) * (2 * tile + GROUP_ROWS * KV_BLOCK_TOKENS + (size_t)rows * LANES);
+    return sizeof(float) * (2 * tile + KV_FEW_ROWS * KV_BLOCK_TOKENS + (size_t)rows * LANES);
 }
 
 static struct tiles scratch_tiles(const struct attention_work *w) {
@@ -57,7 +59,7 @@ static struct tiles scratch_tiles(const struct attention_work *w) {
     struct tiles t = {.k = w->scratch};
     t.v = t.k + tile;
     t.p = t.v + tile;
-    t.sums = t.p + GROUP_ROWS * KV_BLOCK_TOKENS;
+    t.sums = t.p + KV_FEW_ROWS * KV_BLOCK_TOKENS;
     return t;
 }
 
@@ -210,21 +212,50 @@ static void values(const struct group *g, const float *v, const float *p) {
 }
 
 /* Rows [row, row + rows) against the block that starts at key; end bounds the keys. */
-static void group_block(const struct attention_work *w, const struct tiles *t, int row, int rows,
-                        int32_t key, int32_t end) {
-    struct group g = {.rows = rows, .head_dim = w->head_dim};
+static struct group group_of(const struct attention_work *w, int row, int rows, int32_t key,
+                             int32_t end) {
+    struct group g = {.rows = rows, .head_dim = w->head_dim, .q = w->q + row};
     for (int r = 0; r < rows; r++) {
         int32_t last = w->row_last_key[row + r] < end ? w->row_last_key[row + r] : end - 1;
         int32_t seen = last - key + 1;
         g.visible[r] = seen < 0 ? 0 : seen > KV_BLOCK_TOKENS ? KV_BLOCK_TOKENS : (int)seen;
         if (g.visible[r] > g.keys) g.keys = g.visible[r];
-        g.q[r] = w->q[row + r];
     }
-    if (g.keys == 0) return;
     g.acc = w->acc + (int64_t)row * w->head_dim;
-    scores(&g, t->k, t->p);
-    softmax(&g, t->p, w->scale, w->max + row, t->sums + (int64_t)row * LANES);
-    values(&g, t->v, t->p);
+    return g;
+}
+
+/* All rows of the call against one block, unpacked, in groups. */
+static void block_tiled(const struct attention_work *w, const struct tiles *t, int32_t key,
+                        int32_t end) {
+    w->k_kernel->load_k(t->k, w->k_blocks[key / KV_BLOCK_TOKENS], w->head_dim);
+    w->v_kernel->load_v(t->v, w->v_blocks[key / KV_BLOCK_TOKENS], w->head_dim);
+    /* Groups of even size: 13 rows go as 5, 4 and 4, since 1 would leave the ports idle. */
+    int left = (w->rows + GROUP_ROWS - 1) / GROUP_ROWS;
+    for (int row = 0, rows; left > 0; left--, row += rows) {
+        rows = (w->rows - row + left - 1) / left;
+        struct group g = group_of(w, row, rows, key, end);
+        if (g.keys == 0) continue;
+        scores(&g, t->k, t->p);
+        softmax(&g, t->p, w->scale, w->max + row, t->sums + (int64_t)row * LANES);
+        values(&g, t->v, t->p);
+    }
+}
+
+/* The same for at most KV_FEW_ROWS rows, without unpacking. */
+static void block_few(const struct attention_work *w, const struct tiles *t, int32_t key,
+                      int32_t end) {
+    struct group g = group_of(w, 0, w->rows, key, end);
+    int at = key / KV_BLOCK_TOKENS;
+    bool more = key + KV_BLOCK_TOKENS < end;
+    struct kv_few few = {.rows = g.rows, .head_dim = g.head_dim, .keys = g.keys, .q = g.q,
+                         .p = t->p, .acc = g.acc, .correction = g.correction,
+                         .block = w->k_blocks[at], .next = w->v_blocks[at]};
+    w->k_kernel->few_scores(&few);
+    softmax(&g, t->p, w->scale, w->max, t->sums);
+    few.block = w->v_blocks[at];
+    few.next = more ? w->k_blocks[at + 1] : w->v_blocks[at];
+    w->v_kernel->few_values(&few);
 }
 
 /* One past the last key that any row sees. */
@@ -241,17 +272,10 @@ static void attention(const struct attention_work *w) {
     memset(t.sums, 0, sizeof(float) * (size_t)w->rows * LANES);
     for (int r = 0; r < w->rows; r++) w->max[r] = -INFINITY;
     int32_t end = keys_end(w);
-    int groups = (w->rows + GROUP_ROWS - 1) / GROUP_ROWS;
-    for (int32_t key = w->key_begin; key < end; key += KV_BLOCK_TOKENS) {
-        w->k_kernel->load_k(t.k, w->k_blocks[key / KV_BLOCK_TOKENS], w->head_dim);
-        w->v_kernel->load_v(t.v, w->v_blocks[key / KV_BLOCK_TOKENS], w->head_dim);
-        /* Groups of even size: 7 rows go as 4 and 3, since 6 and 1 would leave the ports idle. */
-        for (int row = 0, left = groups; left > 0; left--) {
-            int rows = (w->rows - row + left - 1) / left;
-            group_block(w, &t, row, rows, key, end);
-            row += rows;
-        }
-    }
+    bool few = w->rows <= KV_FEW_ROWS && w->k_kernel->few_scores && w->v_kernel->few_values;
+    for (int32_t key = w->key_begin; key < end; key += KV_BLOCK_TOKENS)
+        if (few) block_few(w, &t, key, end);
+        else block_tiled(w, &t, key, end);
     for (int r = 0; r < w->rows; r++)
         w->sum[r] = _mm512_reduce_add_ps(_mm512_load_ps(t.sums + (int64_t)r * LANES));
 }
@@ -297,4 +321,5 @@ void attention_add_avx512(struct kernels *k) {
     k->attention_scratch_bytes = attention_scratch_bytes;
     k->attention_merge = attention_merge;
     k->attention_finish = attention_finish;
+    attention_few_add_avx512(k);
 }

@@ -77,7 +77,18 @@ struct kernel_matmul { /* all of one row come from the same level */
  * The cache keeps, per page, layer and KV head, one block of KV_BLOCK_TOKENS keys and one of
  * values.  Only the row of a KV type knows how a block is laid out.  A fresh block is all
  * zero bytes, and zero bytes decode to zeros in every type. */
-enum { KV_BLOCK_TOKENS = 64, HEAD_DIM_MAX = 256 };
+enum { KV_BLOCK_TOKENS = 64, HEAD_DIM_MAX = 256, KV_FEW_ROWS = 8 };
+
+struct kv_few { /* a few query rows against one block; see few_scores and few_values */
+    int rows;                 /* 1 … KV_FEW_ROWS */
+    int head_dim;
+    int keys;                 /* of the block, from slot 0: values beyond are not read */
+    const float *const *q;    /* [rows] pointers to [head_dim] */
+    float *p;                 /* [rows][64] scores out, or probabilities in */
+    float *acc;               /* [rows][head_dim] */
+    const float *correction;  /* [rows] */
+    const void *block, *next; /* next: will be read soon; may be block itself */
+};
 
 struct kernel_kv {
     const char *name; /* "f16", … */
@@ -87,6 +98,11 @@ struct kernel_kv {
     void (*store_v)(void *block, int slot, const float *v /* [head_dim] */, int head_dim);
     void (*load_k)(float *tile /* [head_dim][64], transposed */, const void *block, int head_dim);
     void (*load_v)(float *tile /* [64][head_dim] */, const void *block, int head_dim);
+    /* For attention's own use, where unpacking a tile does not pay (decode); may be NULL:
+     *     p[r][j] = Σ_d q[r][d]·k[j][d]                              one fma chain, d ascending
+     *     acc[r][i] = acc[r][i]·correction[r] + Σ_j p[r][j]·v[j][i]  one fma chain, j ascending */
+    void (*few_scores)(const struct kv_few *few);
+    void (*few_values)(const struct kv_few *few);
 };
 
 /* ---- attention ------------------------------------------------------------------------
