@@ -1,4 +1,4 @@
-/* test_quant_block256.c - encoding the formats whose blocks are 256 elements; decoding is in test_quant.c. */
+/* test_quant_block256.c - encoding formats with blocks of 256 elements; decoding: test_quant.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

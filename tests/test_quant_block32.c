@@ -1,4 +1,4 @@
-/* test_quant_block32.c - encoding the formats whose blocks are 32 elements; decoding is in test_quant.c. */
+/* test_quant_block32.c - encoding formats with blocks of 32 elements; decoding: test_quant.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,7 +16,7 @@ enum { TYPES = sizeof types / sizeof types[0] };
  * bytes is element j's fifth. */
 static void nibbles_and_fifth_bits_lie_where_the_format_has_them(void **state) {
     (void)state;
-    struct quant_q5_0 b = {.d = 0x3c00, .high = {0x01, 0, 0, 0x80}, .low = {[0] = 0x21, [15] = 0xf0}};
+    struct quant_q5_0 b = {.high = {0x01, 0, 0, 0x80}, .low = {[0] = 0x21, [15] = 0xf0}};
     struct quant_codes c;
     quant_info(QUANT_Q5_0)->unpack(&c, &b);
     assert_int_equal(c.code[0], 0x11);

@@ -54,9 +54,10 @@ void gguf_write_random(struct gguf_write *w, const char *name, enum quant_type t
 struct gguf_write_options {
     uint32_t version;   /* 0: 3 */
     uint32_t alignment; /* 0: 32, and no general.alignment; otherwise that key is written */
-    int file_count;     /* 0 or 1: one file.  More: path ends in .gguf, the parts are named
-                         * after it (a.gguf: a-00001-of-00002.gguf, …) with split.* keys; tensors are
-                         * dealt out in order, about equally many each */
+    /* 0 or 1: one file.  More: path ends in .gguf and the parts are named after it (a.gguf:
+     * a-00001-of-00002.gguf, …) with split.* keys; tensors are dealt out in order, about equally
+     * many each. */
+    int file_count;
 };
 
 bool gguf_write_save(struct gguf_write *w, const char *path,
