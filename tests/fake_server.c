@@ -4,7 +4,8 @@
  *     models=a,b  keys=k1,k2  context=N  load_ms=N (time until ready)  fail=TEXT (loading fails)
  *     grace_ms=N (SIGTERM)  queue_max=N  first_token_ms=N  answer_ms=N  max_tokens=N
  *
- * stdout says "port=N" when it listens and "cancelled" once for every cancelled answer. */
+ * stdout says "port=N" when it listens (and is ready, unless load_ms was given), and "cancelled"
+ * once for every cancelled answer. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -144,9 +145,10 @@ int main(int argc, char **argv) {
         native_close(native);
         return 1;
     }
+    if (s.load_ms == 0) load(&s, server, native);
     printf("port=%d\n", server_port(server));
     fflush(stdout);
-    load(&s, server, native);
+    if (s.load_ms > 0) load(&s, server, native);
     sigwait(&stops, &got);
     server_stop(server, s.grace_ms);
     server_close(server);
