@@ -148,6 +148,20 @@ static void parts_of_different_models_are_refused(void **state) {
     gguf_write_close(w);
 }
 
+static void a_part_whose_alignment_is_in_doubt_is_refused(void **state) {
+    (void)state;
+    save(fixture_path("q.gguf"), &(struct gguf_write_options){.file_count = 2, .alignment = 64});
+    struct error err = {0};
+    struct gguf *g = gguf_open(fixture_path("q-00002-of-00002.gguf"), &err);
+    if (g == NULL) fail_msg("%s", err.text);
+    check_data(g);
+    gguf_close(g);
+    save(fixture_path("r.gguf"), &(struct gguf_write_options){.file_count = 2});
+    assert_int_equal(rename(fixture_path("r-00002-of-00002.gguf"),
+                            fixture_path("q-00002-of-00002.gguf")), 0);
+    refused(fixture_path("q-00001-of-00002.gguf"), ERR_UNSUPPORTED, "merge the parts");
+}
+
 static void a_tensor_in_two_parts_is_refused(void **state) {
     (void)state;
     struct gguf_write *w = gguf_write_open();
@@ -276,6 +290,7 @@ int main(void) {
         cmocka_unit_test(a_split_model_opens_by_any_of_its_parts),
         cmocka_unit_test(a_missing_or_wrong_part_is_named),
         cmocka_unit_test(parts_of_different_models_are_refused),
+        cmocka_unit_test(a_part_whose_alignment_is_in_doubt_is_refused),
         cmocka_unit_test(a_tensor_in_two_parts_is_refused),
         cmocka_unit_test(more_files_or_tensors_than_the_limits_are_refused),
         cmocka_unit_test(a_path_that_only_resembles_a_part_is_a_whole_file),

@@ -63,6 +63,21 @@ static bool check_part(const struct gguf *g, const struct gguf_read *r,
                      r->path, (uint64_t)number + 1, count, count);
 }
 
+/* Where the first part has an alignment of its own and this one is silent, writers disagree:
+ * gguf-py used the first's, llama.cpp's gguf-split the default.  Reading the wrong
+ * bytes would be worse than not reading. */
+static bool check_part_alignment(const struct gguf *g, const struct gguf_read *r,
+                                 const struct gguf_keys *keys) {
+    uint32_t first = GGUF_ALIGNMENT_DEFAULT;
+    gguf_meta_u32(&g->keys, "general.alignment", &first, NULL);
+    if (first == GGUF_ALIGNMENT_DEFAULT || gguf_meta_find(keys, "general.alignment") != NULL)
+        return true;
+    return error_set(r->err, ERR_UNSUPPORTED,
+                     "%s does not say how its data is aligned, while the first part has an "
+                     "alignment of %u: merge the parts with llama-gguf-split --merge",
+                     r->path, first);
+}
+
 static bool map_files(struct gguf *g, struct gguf_read *read, struct error *err) {
     uint64_t tensors = 0;
     for (int i = 0; i < g->file_count; i++) {
@@ -97,6 +112,7 @@ static bool read_file(struct gguf *g, struct gguf_read *r, int index) {
     struct gguf_keys part = {0}, *keys = index == 0 ? &g->keys : &part;
     char name[GGUF_PRINTABLE_BYTES];
     if (!gguf_read_keys(r, keys, &g->arena) || !check_part(g, r, keys, index)) return false;
+    if (!check_part_alignment(g, r, keys)) return false;
     if (!gguf_read_tensors(r, keys, g->tensor + g->tensor_count, &g->arena)) return false;
     for (uint64_t i = 0; i < r->tensor_count; i++, g->tensor_count++)
         if (!gguf_index_add(&g->tensor_index, (uint32_t)g->tensor_count))

@@ -56,6 +56,8 @@ struct gguf {
 
 /* ---- gguf_read.c: one file's bytes into tables ---- */
 
+enum { GGUF_ALIGNMENT_DEFAULT = 32 }; /* of tensor data, where general.alignment is absent */
+
 struct gguf_read { /* a file while it is read */
     const char *path;
     struct file_map map;

@@ -22,7 +22,6 @@ enum {
     PRELUDE_BYTES = 24,
     KEY_BYTES_MIN = 8 + 1 + 4 + 1,            /* name length, a byte of it, type, a u8 value */
     TENSOR_BYTES_MIN = 8 + 1 + 4 + 0 + 4 + 8, /* ditto, no dimension, type, offset */
-    ALIGNMENT_DEFAULT = 32,
 };
 
 static uint64_t bytes_left(const struct gguf_read *r) { return r->map.bytes - r->at; }
@@ -252,7 +251,7 @@ static bool read_entry(struct gguf_read *r, struct gguf_tensor *t, struct entry 
 }
 
 static bool read_alignment(struct gguf_read *r, const struct gguf_keys *keys, uint32_t *out) {
-    *out = ALIGNMENT_DEFAULT;
+    *out = GGUF_ALIGNMENT_DEFAULT;
     struct error err = {0};
     if (!gguf_meta_u32(keys, "general.alignment", out, &err) && err.code != ERR_NONE)
         return error_set(r->err, err.code, "%s: %s", r->path, err.text);

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ALIGNMENT_DEFAULT = 32, VERSION_DEFAULT = 3 };
+enum { VERSION_DEFAULT = 3 };
 static const size_t tensor_bytes_max = (size_t)1 << 30;
 
 struct tensor {
@@ -241,7 +241,7 @@ static struct part whole(const struct gguf_write *w, const struct gguf_write_opt
     return (struct part){
         .count = o.file_count > 1 ? o.file_count : 1, .first = w->first,
         .tensor_count = w->tensor_count, .version = o.version ? o.version : VERSION_DEFAULT,
-        .alignment = o.alignment ? o.alignment : ALIGNMENT_DEFAULT,
+        .alignment = o.alignment ? o.alignment : GGUF_ALIGNMENT_DEFAULT,
         .alignment_key = o.alignment != 0,
     };
 }
