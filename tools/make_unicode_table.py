@@ -44,11 +44,12 @@ def main():
         index.append(blocks.setdefault(text, len(blocks)))
     assert len(blocks) <= 256
 
-    print("/* unicode_table.c - the class of every code point.  Written by tools/make_unicode_table.py")
-    print(" * from the Unicode character database (Unicode 17); do not edit.")
+    print("/* unicode_table.c - the class of every code point.  Written by")
+    print(" * tools/make_unicode_table.py from the Unicode character database (Unicode 17);")
+    print(" * do not edit.")
     print(" *")
-    print(" * Two stages: unicode_index[code >> 7] is the number of a block of 128 code points, and a")
-    print(" * block is a string of digits, one a code point (see unicode.h). */")
+    print(" * Two stages: unicode_index[code >> 7] is the number of a block of 128 code points,")
+    print(" * and a block is a string of digits, one a code point (see unicode.h). */")
     print('#include "text/unicode.h"')
     print()
     print("const uint32_t unicode_index_end = 0x%X;" % ended)

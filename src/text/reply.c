@@ -1,9 +1,10 @@
 /* reply.c - stop strings; see reply.h.
  *
- * Each stop string is followed by its own automaton (Knuth, Morris, Pratt): after every byte it knows how
- * many bytes at the end of the text are a beginning of the stop string.  The largest of these numbers is
- * exactly what must be held back.  The answer ends with the first byte that completes a stop
- * string, wherever the chunks are cut; of several completed by one byte the longest counts. */
+ * Each stop string is followed by its own automaton (Knuth, Morris, Pratt): after every byte it
+ * knows how many bytes at the end of the text are a beginning of the stop string.  The largest of
+ * these numbers is exactly what must be held back.  The answer ends with the first byte that
+ * completes a stop string, wherever the chunks are cut; of several completed by one byte the
+ * longest counts. */
 #include "text/reply.h"
 #include <stdlib.h>
 #include <string.h>

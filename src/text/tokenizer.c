@@ -1,8 +1,8 @@
 /* tokenizer.c - open, encode, and what a token is; see tokenizer.h.
  *
- * Encoding, from the outside in: special tokens cut the text into fragments (tokenizer_trie), a fragment
- * is cut into words (tokenizer_pre, or at spaces for SentencePiece), and a word is merged into
- * tokens (tokenizer_merge).  The only state that changes after open is the list of idle
+ * Encoding, from the outside in: special tokens cut the text into fragments (tokenizer_trie), a
+ * fragment is cut into words (tokenizer_pre, or at spaces for SentencePiece), and a word is merged
+ * into tokens (tokenizer_merge).  The only state that changes after open is the list of idle
  * scratches, under its lock. */
 #include "text/tokenizer.h"
 #include <pthread.h>
@@ -63,8 +63,8 @@ static bool read_model(const struct gguf *g, enum tokenizer_model *model, struct
         return true;
     }
     int shown = name.len < 64 ? (int)name.len : 64;
-    return error_set(err, ERR_UNSUPPORTED, "the tokenizer \"%.*s\" (tokenizer.ggml.model) is not one "
-                     "of ours: gpt2 (byte-level BPE), llama (SentencePiece)", shown, name.data);
+    return error_set(err, ERR_UNSUPPORTED, "the tokenizer \"%.*s\" (tokenizer.ggml.model) is not "
+                     "one of ours: gpt2 (byte-level BPE), llama (SentencePiece)", shown, name.data);
 }
 
 static bool open_pre(struct tokenizer *t, const struct gguf *g, struct error *err) {
@@ -218,9 +218,9 @@ static bool encode_word(void *arg, struct span word) {
     return tokenizer_merge_word(&e->t->vocab, e->s, &e->t->merge, word, e->out) || no_memory(e);
 }
 
-/* SentencePiece has no words: merges may cross everything that some token crosses.  But where a byte
- * is never followed by a "▁" within a token, nothing merges across the two, and the text may be cut
- * there.  That gives words for the cache, and the ids of the whole. */
+/* SentencePiece has no words: merges may cross everything that some token crosses.  But where a
+ * byte is never followed by a "▁" within a token, nothing merges across the two, and the text may
+ * be cut there.  That gives words for the cache, and the ids of the whole. */
 static bool encode_escaped(struct encoding *e, struct span text) {
     size_t begin = 0, at = 1;
     while (at + 3 <= text.len) {
@@ -253,7 +253,7 @@ static bool encode_spm(struct encoding *e, struct span text, bool space_in_front
     return encode_escaped(e, (struct span){escaped->data, escaped->len});
 }
 
-/* Text between two special tokens; `first`: nothing but special tokens lies before it. */
+/* Text between two special tokens; after_special: directly behind one, or at the very front. */
 static bool encode_fragment(struct encoding *e, struct span text, bool after_special) {
     if (text.len == 0) return true;
     if (e->t->pre == NULL) return encode_spm(e, text, after_special && e->t->add_space_prefix);

@@ -1,8 +1,8 @@
 /* tokenizer.h - text to token ids and back, as the model's GGUF says.
  *
  * Immutable after open and safe to share between threads.  What a call needs beside it (PCRE2 match
- * data, merge heaps, the word cache) is a struct tokenizer_scratch (tokenizer_merge.h), borrowed from
- * a list of idle ones for the length of the call. */
+ * data, merge heaps, the word cache) is a struct tokenizer_scratch (tokenizer_merge.h), borrowed
+ * from a list of idle ones for the length of the call. */
 #ifndef TEXT_TOKENIZER_H
 #define TEXT_TOKENIZER_H
 #include <stdbool.h>
@@ -44,17 +44,17 @@ bool tokenizer_is_control(const struct tokenizer *t, int32_t id);
 /* The end tokens as a list, for the engine. */
 const int32_t *tokenizer_ends(const struct tokenizer *t, int *count);
 
-/* Appends the ids of text. parse_special: whether "<|im_start|>" in it becomes that token; false for
- * anything that a user wrote.  No BOS or EOS is added here (see tokenizer_special.add_bos). Invalid UTF-8 is
- * tokenised by bytes, never refused. */
+/* Appends the ids of text. parse_special: whether "<|im_start|>" in it becomes that token; false
+ * for anything that a user wrote.  No BOS or EOS is added here (see tokenizer_special.add_bos).
+ * Invalid UTF-8 is tokenised by bytes, never refused. */
 bool tokenizer_encode(const struct tokenizer *t, struct span text, bool parse_special,
                       struct tokens *out, struct error *err);
 
 /* A prompt in pieces, some trusted (template text: specials parsed), some not (message content).
  * Pieces are joined before pre-tokenisation, so that the ids of a benign prompt equal those of the
  * whole text; a special token's text is recognised only where all its bytes lie in trusted pieces.
- * "Special" are control tokens.  User-defined tokens (Qwen's <tool_call>, runs of spaces in GPT-NeoX
- * vocabularies) are ordinary text to their models and are recognised everywhere. */
+ * "Special" are control tokens.  User-defined tokens (Qwen's <tool_call>, runs of spaces in
+ * GPT-NeoX vocabularies) are ordinary text to their models and are recognised everywhere. */
 struct tokenizer_piece {
     struct span text;
     bool trusted;

@@ -1,7 +1,7 @@
 /* tokenizer_merge.c - byte-pair merging; see tokenizer_merge.h.
  *
- * A word starts as one symbol a byte (BPE) or a character (SPM).  The neighbours with the lowest rank
- * merge, the leftmost pair first among equals, until no pair merges.  Short words scan for the
+ * A word starts as one symbol a byte (BPE) or a character (SPM).  The neighbours with the lowest
+ * rank merge, the leftmost pair first among equals, until no pair merges.  Short words scan for the
  * lowest rank; long ones keep candidates in a heap, so that n bytes cost n·log n.
  *
  * The rank of a pair: BPE has a table of pairs; SPM looks whether the joined text is a token and

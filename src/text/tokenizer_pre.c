@@ -120,9 +120,9 @@ static const struct rule rule_minicpm5 = {
 static const struct rule rule_laguna = {
     {"[^\\n]+|\\n+", CONTRACTION "|" WORD "|\\p{N}" PUNCTUATION LINES}, {0}};
 static const struct rule rule_jais2 = {
-    {CONTRACTION "|" WORD "|\\p{N}{1,3}" PUNCTUATION "|\\s*[\\r\\n]+|\\s{512}(?!\\S)|\\s{256}(?!\\S)"
-     "|\\s{128}(?!\\S)|\\s{64}(?!\\S)|\\s{32}(?!\\S)|\\s{16}(?!\\S)|\\s{8}(?!\\S)|\\s{4}(?!\\S)"
-     "|\\s{1,2}(?!\\S)|\\s"}, {0}};
+    {CONTRACTION "|" WORD "|\\p{N}{1,3}" PUNCTUATION "|\\s*[\\r\\n]+"
+     "|\\s{512}(?!\\S)|\\s{256}(?!\\S)|\\s{128}(?!\\S)|\\s{64}(?!\\S)|\\s{32}(?!\\S)"
+     "|\\s{16}(?!\\S)|\\s{8}(?!\\S)|\\s{4}(?!\\S)|\\s{1,2}(?!\\S)|\\s"}, {0}};
 
 struct row {
     const char *name; /* tokenizer.ggml.pre */

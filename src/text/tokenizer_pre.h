@@ -1,9 +1,9 @@
 /* tokenizer_pre.h - cuts text into the words within which byte-pair merges happen.
  *
- * A model names its pre-tokenizer in tokenizer.ggml.pre; the names and their patterns are a table in
- * tokenizer_pre.c.  A pre-tokenizer is one or more patterns: the first cuts the text into its
- * matches and what lies between them, the next does the same within each of those, and so on.
- * The common ones run as the hand-made matchers of tokenizer_split.h, the rest in PCRE2. */
+ * A model names its pre-tokenizer in tokenizer.ggml.pre; the names and their patterns are a table
+ * in tokenizer_pre.c.  A pre-tokenizer is one or more patterns: the first cuts the text into its
+ * matches and what lies between them, the next does the same within each of those, and so on. The
+ * common ones run as the hand-made matchers of tokenizer_split.h, the rest in PCRE2. */
 #ifndef TEXT_TOKENIZER_PRE_H
 #define TEXT_TOKENIZER_PRE_H
 #include "base/error.h"

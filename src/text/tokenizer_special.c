@@ -1,9 +1,9 @@
 /* tokenizer_special.c - the table of well-known names, and the metadata's ids; see
  * tokenizer_special.h.
  *
- * Source of the names: the models' tokenizer_config.json files, and src/llama-vocab.cpp of llama.cpp
- * for which of them end an answer.  That a repository or file separator ends one is theirs, too: a
- * model that writes it has begun another file. */
+ * Source of the names: the models' tokenizer_config.json files, and src/llama-vocab.cpp of
+ * llama.cpp for which of them end an answer.  That a repository or file separator ends one is
+ * theirs, too: a model that writes it has begun another file. */
 #include "text/tokenizer_special.h"
 #include <assert.h>
 #include <stddef.h>
@@ -156,7 +156,8 @@ static bool read_flag(const struct gguf *g, const char *key, bool *flag, struct 
     return error_set(err, mine.code, "%s", mine.text);
 }
 
-/* A name that has a role is a control token whatever its type says; converters have forgotten it. */
+/* A name that has a role is a control token whatever its type says; converters have forgotten it.
+ * */
 static void force_control(struct tokenizer_vocab *v, int32_t id) {
     v->flags[id] = (uint8_t)((v->flags[id] & ~TOKENIZER_USER_DEFINED) | TOKENIZER_CONTROL);
 }

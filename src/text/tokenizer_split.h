@@ -23,7 +23,7 @@ enum tokenizer_split_family {
 
 struct tokenizer_split {
     enum tokenizer_split_family family;
-    bool isolate_numbers;  /* GPT2: first each \p{N} is cut out, then the pattern runs between them */
+    bool isolate_numbers;  /* GPT2: first each \p{N} is cut out; the pattern runs between them */
     bool marks_as_letters; /* LLAMA3: [\p{L}\p{M}] where the pattern above has \p{L}, but for the
                             * optional character in front */
     bool contractions;     /* LLAMA3: false leaves the first alternative out */

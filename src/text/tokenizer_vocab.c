@@ -226,7 +226,8 @@ static bool read_tokens(struct tokenizer_vocab *v, const struct gguf_array *toke
     str_reserve(&v->pool, (size_t)tokens->bytes);
     for (int32_t id = 0; id < v->size; id++) {
         if (!gguf_array_next_string(tokens, &offset, &text)) {
-            error_set(err, ERR_FORMAT, "tokenizer.ggml.tokens: ends at token %d of %d", id, v->size);
+            error_set(err, ERR_FORMAT, "tokenizer.ggml.tokens: ends at token %d of %d", id,
+                      v->size);
             goto done;
         }
         if (text.len > TOKENIZER_TOKEN_BYTES_MAX) {
@@ -257,7 +258,7 @@ static bool read_vocabulary_arrays(struct tokenizer_vocab *v, const struct gguf 
     if (tokens->type != GGUF_STRING)
         return error_set(err, ERR_FORMAT, "tokenizer.ggml.tokens: is no array of strings");
     if (tokens->count < 1 || tokens->count > TOKENIZER_VOCAB_MAX)
-        return error_set(err, ERR_FORMAT, "tokenizer.ggml.tokens: %lld tokens; 1 to %d are possible",
+        return error_set(err, ERR_FORMAT, "tokenizer.ggml.tokens: %lld tokens; 1 to %d can be",
                          (long long)tokens->count, TOKENIZER_VOCAB_MAX);
     v->size = (int)tokens->count;
     v->flags = calloc((size_t)v->size, sizeof *v->flags);
@@ -328,8 +329,8 @@ static bool add_merge(struct tokenizer_vocab *v, struct span merge, uint32_t ran
         merged = tokenizer_vocab_find(v, (struct span){buffer, ll + rl});
     }
     if (left_id < 0 || right_id < 0 || merged < 0)
-        return error_set(err, ERR_FORMAT, "tokenizer.ggml.merges: merge %u (\"%.*s\") names a token "
-                         "that the vocabulary does not have", rank, shown, merge.data);
+        return error_set(err, ERR_FORMAT, "tokenizer.ggml.merges: merge %u (\"%.*s\") names a "
+                         "token that the vocabulary does not have", rank, shown, merge.data);
     if (v->flags[merged] & (TOKENIZER_CONTROL | TOKENIZER_UNKNOWN))
         return true; /* text must not become a control token by merging */
     add_pair(v, (struct tokenizer_pair){

@@ -1,9 +1,9 @@
 /* tokenizer_vocab.h - the vocabulary: tokens by id and by text, and which pairs merge.
  *
  * Read once from a file that is not trusted, checked while it is read, constant afterwards: any
- * thread.  Text that is looked up is raw bytes: the printable stand-ins that byte-level vocabularies are
- * written in ("Ġ" for a space) exist in the file only.  SentencePiece vocabularies keep their
- * "▁" for a space in the keys, and lose it in what a token prints. */
+ * thread.  Text that is looked up is raw bytes: the printable stand-ins that byte-level
+ * vocabularies are written in ("Ġ" for a space) exist in the file only.  SentencePiece vocabularies
+ * keep their "▁" for a space in the keys, and lose it in what a token prints. */
 #ifndef TEXT_TOKENIZER_VOCAB_H
 #define TEXT_TOKENIZER_VOCAB_H
 #include <stdbool.h>

@@ -35,8 +35,9 @@ enum { UNICODE_REPLACEMENT = 0xFFFD };
 /* Decodes the sequence at the front of text (not empty).
  *   > 0: the length of a well-formed sequence, *code set
  *   = 0: text ends within a sequence that is well-formed so far
- *   < 0: minus the length of the maximal subpart of an ill-formed sequence (Unicode 15, section 3.9,
- *        table 3-7 and "U+FFFD substitution of maximal subparts"): 1 to 3 bytes to replace at once */
+ *   < 0: minus the length of the maximal subpart of an ill-formed sequence (the Unicode standard,
+ *        section 3.9, "U+FFFD substitution of maximal subparts"): 1 to 3 bytes to replace at
+ *        once */
 int unicode_decode(struct span text, uint32_t *code);
 
 /* How many bytes at the front of text are well-formed UTF-8. */

@@ -1,8 +1,9 @@
-/* unicode_table.c - the class of every code point.  Written by tools/make_unicode_table.py
- * from the Unicode character database (Unicode 17); do not edit.
+/* unicode_table.c - the class of every code point.  Written by
+ * tools/make_unicode_table.py from the Unicode character database (Unicode 17);
+ * do not edit.
  *
- * Two stages: unicode_index[code >> 7] is the number of a block of 128 code points, and a
- * block is a string of digits, one a code point (see unicode.h). */
+ * Two stages: unicode_index[code >> 7] is the number of a block of 128 code points,
+ * and a block is a string of digits, one a code point (see unicode.h). */
 #include "text/unicode.h"
 
 const uint32_t unicode_index_end = 0x33480;
