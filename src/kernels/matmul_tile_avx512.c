@@ -70,7 +70,14 @@ struct sums {
 /* s = start + codes · x over `steps` vectors of codes, beginning with vector `first`. */
 INLINE void multiply_group(struct sums *sums, const int panels, const int rows, const int steps,
                            const struct tile *tile, const struct tile_x *x, int first) {
-    const uint8_t *q = x->q + 4 * first;
+    const uint8_t *q[TILE_X_ROWS];
+#pragma GCC unroll 6
+    for (int t = 0; t < rows; t++) {
+        q[t] = x->q + (size_t)t * x->stride + 4 * first;
+        /* Six registers that the compiler cannot see to be related: left to itself it keeps one and
+         * reloads a difference from the stack for every broadcast. */
+        __asm__("" : "+r"(q[t]));
+    }
 #pragma GCC unroll 8
     for (int j = 0; j < steps; j++) {
         __m512i w[TILE_PANELS];
@@ -78,7 +85,7 @@ INLINE void multiply_group(struct sums *sums, const int panels, const int rows, 
         for (int p = 0; p < panels; p++) w[p] = _mm512_load_si512(&tile[p].code[first + j]);
 #pragma GCC unroll 6
         for (int t = 0; t < rows; t++) {
-            __m512i xt = broadcast_word(q + (size_t)t * x->stride + 4 * j);
+            __m512i xt = broadcast_word(q[t] + 4 * j);
 #pragma GCC unroll 2
             for (int p = 0; p < panels; p++)
                 sums->s[p][t] = _mm512_dpbusd_epi32(sums->s[p][t], w[p], xt);
@@ -246,205 +253,70 @@ INLINE void tokens_256(const struct shape_256 shape, const int panels, const int
     }
 }
 
-/* ---- one function a kind and number of panels --------------------------------------------- */
+/* ---- one function a kind of block ----------------------------------------------------------- */
 
-INLINE void any_32(const int panels, const bool min, const struct tile *tile,
-                   const struct tile_x *x, int blocks, int offset, int x_rows, float *acc) {
-    switch (x_rows) {
-    case 1: tokens_32(panels, 1, min, tile, x, blocks, offset, acc); break;
-    case 2: tokens_32(panels, 2, min, tile, x, blocks, offset, acc); break;
-    case 3: tokens_32(panels, 3, min, tile, x, blocks, offset, acc); break;
-    case 4: tokens_32(panels, 4, min, tile, x, blocks, offset, acc); break;
-    case 5: tokens_32(panels, 5, min, tile, x, blocks, offset, acc); break;
-    default: tokens_32(panels, 6, min, tile, x, blocks, offset, acc); break;
+INLINE void rows_32(const int panels, const bool min, const struct tile_work *w) {
+    const struct tile *tile = w->tiles;
+    switch (w->x_rows) {
+    case 1: tokens_32(panels, 1, min, tile, &w->x, w->blocks, w->offset, w->acc); break;
+    case 2: tokens_32(panels, 2, min, tile, &w->x, w->blocks, w->offset, w->acc); break;
+    case 3: tokens_32(panels, 3, min, tile, &w->x, w->blocks, w->offset, w->acc); break;
+    case 4: tokens_32(panels, 4, min, tile, &w->x, w->blocks, w->offset, w->acc); break;
+    case 5: tokens_32(panels, 5, min, tile, &w->x, w->blocks, w->offset, w->acc); break;
+    default: tokens_32(panels, 6, min, tile, &w->x, w->blocks, w->offset, w->acc); break;
     }
 }
 
-INLINE void any_256(const struct shape_256 shape, const int panels, const struct tile *tile,
-                    const struct tile_x *x, int offset, int x_rows, float *acc) {
-    switch (x_rows) {
-    case 1: tokens_256(shape, panels, 1, tile, x, offset, acc); break;
-    case 2: tokens_256(shape, panels, 2, tile, x, offset, acc); break;
-    case 3: tokens_256(shape, panels, 3, tile, x, offset, acc); break;
-    case 4: tokens_256(shape, panels, 4, tile, x, offset, acc); break;
-    case 5: tokens_256(shape, panels, 5, tile, x, offset, acc); break;
-    default: tokens_256(shape, panels, 6, tile, x, offset, acc); break;
+INLINE void any_32(const bool min, const struct tile_work *w) {
+    if (w->panels == 2) rows_32(2, min, w);
+    else rows_32(1, min, w);
+}
+
+INLINE void rows_256(const struct shape_256 shape, const int panels, const struct tile_work *w) {
+    const struct tile *tile = w->tiles;
+    switch (w->x_rows) {
+    case 1: tokens_256(shape, panels, 1, tile, &w->x, w->offset, w->acc); break;
+    case 2: tokens_256(shape, panels, 2, tile, &w->x, w->offset, w->acc); break;
+    case 3: tokens_256(shape, panels, 3, tile, &w->x, w->offset, w->acc); break;
+    case 4: tokens_256(shape, panels, 4, tile, &w->x, w->offset, w->acc); break;
+    case 5: tokens_256(shape, panels, 5, tile, &w->x, w->offset, w->acc); break;
+    default: tokens_256(shape, panels, 6, tile, &w->x, w->offset, w->acc); break;
     }
 }
 
-static void one_32(const struct tile *tile, const struct tile_x *x, int blocks, int offset,
-                   int x_rows, float *acc) {
-    any_32(1, false, tile, x, blocks, offset, x_rows, acc);
+INLINE void any_256(const struct shape_256 shape, const struct tile_work *w) {
+    if (w->panels == 2) rows_256(shape, 2, w);
+    else rows_256(shape, 1, w);
 }
 
-static void two_32(const struct tile *tile, const struct tile_x *x, int blocks, int offset,
-                   int x_rows, float *acc) {
-    any_32(2, false, tile, x, blocks, offset, x_rows, acc);
-}
-const struct tile_kind TILE_32 = {one_32, two_32};
-
-static void one_32_min(const struct tile *tile, const struct tile_x *x, int blocks, int offset,
-                       int x_rows, float *acc) {
-    any_32(1, true, tile, x, blocks, offset, x_rows, acc);
+void matmul_tile_32(const struct tile_work *work) {
+    any_32(false, work);
 }
 
-static void two_32_min(const struct tile *tile, const struct tile_x *x, int blocks, int offset,
-                       int x_rows, float *acc) {
-    any_32(2, true, tile, x, blocks, offset, x_rows, acc);
-}
-const struct tile_kind TILE_32_MIN = {one_32_min, two_32_min};
-
-static void one_g16(const struct tile *tile, const struct tile_x *x, int blocks, int offset,
-                    int x_rows, float *acc) {
-    (void)blocks;
-    any_256((struct shape_256){16, 0, true, false}, 1, tile, x, offset, x_rows, acc);
+void matmul_tile_32_min(const struct tile_work *work) {
+    any_32(true, work);
 }
 
-static void two_g16(const struct tile *tile, const struct tile_x *x, int blocks, int offset,
-                    int x_rows, float *acc) {
-    (void)blocks;
-    any_256((struct shape_256){16, 0, true, false}, 2, tile, x, offset, x_rows, acc);
-}
-const struct tile_kind TILE_256_G16 = {one_g16, two_g16};
-
-static void one_g16_exact(const struct tile *tile, const struct tile_x *x, int blocks, int offset,
-                          int x_rows, float *acc) {
-    (void)blocks;
-    any_256((struct shape_256){16, 1, true, false}, 1, tile, x, offset, x_rows, acc);
+void matmul_tile_g16(const struct tile_work *work) {
+    any_256((struct shape_256){.group = 16, .offset = true}, work);
 }
 
-static void two_g16_exact(const struct tile *tile, const struct tile_x *x, int blocks, int offset,
-                          int x_rows, float *acc) {
-    (void)blocks;
-    any_256((struct shape_256){16, 1, true, false}, 2, tile, x, offset, x_rows, acc);
-}
-const struct tile_kind TILE_256_G16_EXACT = {one_g16_exact, two_g16_exact};
-
-static void one_g16_exact_min(const struct tile *tile, const struct tile_x *x, int blocks, int offset,
-                              int x_rows, float *acc) {
-    (void)blocks;
-    any_256((struct shape_256){16, 1, false, true}, 1, tile, x, offset, x_rows, acc);
+void matmul_tile_g16_exact(const struct tile_work *work) {
+    any_256((struct shape_256){.group = 16, .phases = 1, .offset = true}, work);
 }
 
-static void two_g16_exact_min(const struct tile *tile, const struct tile_x *x, int blocks, int offset,
-                              int x_rows, float *acc) {
-    (void)blocks;
-    any_256((struct shape_256){16, 1, false, true}, 2, tile, x, offset, x_rows, acc);
-}
-const struct tile_kind TILE_256_G16_EXACT_MIN = {one_g16_exact_min, two_g16_exact_min};
-
-static void one_g32(const struct tile *tile, const struct tile_x *x, int blocks, int offset,
-                    int x_rows, float *acc) {
-    (void)blocks;
-    any_256((struct shape_256){32, 0, true, false}, 1, tile, x, offset, x_rows, acc);
+void matmul_tile_g16_exact_min(const struct tile_work *work) {
+    any_256((struct shape_256){.group = 16, .phases = 1, .min = true}, work);
 }
 
-static void two_g32(const struct tile *tile, const struct tile_x *x, int blocks, int offset,
-                    int x_rows, float *acc) {
-    (void)blocks;
-    any_256((struct shape_256){32, 0, true, false}, 2, tile, x, offset, x_rows, acc);
-}
-const struct tile_kind TILE_256_G32 = {one_g32, two_g32};
-
-static void one_g32_min(const struct tile *tile, const struct tile_x *x, int blocks, int offset,
-                        int x_rows, float *acc) {
-    (void)blocks;
-    any_256((struct shape_256){32, 0, false, true}, 1, tile, x, offset, x_rows, acc);
+void matmul_tile_g32(const struct tile_work *work) {
+    any_256((struct shape_256){.group = 32, .offset = true}, work);
 }
 
-static void two_g32_min(const struct tile *tile, const struct tile_x *x, int blocks, int offset,
-                        int x_rows, float *acc) {
-    (void)blocks;
-    any_256((struct shape_256){32, 0, false, true}, 2, tile, x, offset, x_rows, acc);
-}
-const struct tile_kind TILE_256_G32_MIN = {one_g32_min, two_g32_min};
-
-static void one_g32_halves_min(const struct tile *tile, const struct tile_x *x, int blocks, int offset,
-                               int x_rows, float *acc) {
-    (void)blocks;
-    any_256((struct shape_256){32, 2, false, true}, 1, tile, x, offset, x_rows, acc);
+void matmul_tile_g32_min(const struct tile_work *work) {
+    any_256((struct shape_256){.group = 32, .min = true}, work);
 }
 
-static void two_g32_halves_min(const struct tile *tile, const struct tile_x *x, int blocks, int offset,
-                               int x_rows, float *acc) {
-    (void)blocks;
-    any_256((struct shape_256){32, 2, false, true}, 2, tile, x, offset, x_rows, acc);
-}
-const struct tile_kind TILE_256_G32_HALVES_MIN = {one_g32_halves_min, two_g32_halves_min};
-
-/* ---- the loops --------------------------------------------------------------------------- */
-
-struct scratch {
-    struct tile tile[TILE_PANELS];
-    float acc[TILE_PASS_ROWS][PANEL_ROWS * TILE_PANELS];
-};
-
-size_t matmul_tile_scratch_bytes(void) {
-    return sizeof(struct scratch);
-}
-
-/* acc + bias, then out + acc, for 16 rows of weights from n on. */
-static void finish(const struct matmul_work *work, int64_t r, int64_t n, const float *acc) {
-    int64_t left = work->row_end - n;
-    __mmask16 rows = left < PANEL_ROWS ? (__mmask16)((1u << left) - 1) : (__mmask16)0xffff;
-    float *out = work->out + r * work->out_stride + n;
-    __m512 v = _mm512_load_ps(acc);
-    if (work->bias != NULL) v = _mm512_add_ps(v, _mm512_maskz_loadu_ps(rows, work->bias + n));
-    if (work->add) v = _mm512_add_ps(_mm512_maskz_loadu_ps(rows, out), v);
-    _mm512_mask_storeu_ps(out, rows, v);
-}
-
-static void prefetch(const uint8_t *at, int64_t bytes) {
-    for (int64_t i = 0; i < bytes; i += 64) _mm_prefetch((const char *)at + i, _MM_HINT_T0);
-}
-
-/* Rows [r, r + x_rows) of x with `panels` panels from weight row n on, into s->acc. */
-static void run_panels(const struct matmul_work *work, const struct tile_format *f,
-                       struct scratch *s, int64_t n, int panels, int64_t r, int64_t x_rows) {
-    enum { PREFETCH_BYTES = 4096 };
-    const struct panel *shape = &MATMUL_PANEL[f->type];
-    struct act_layout layout = kernels_act_layout(
-        shape->block_elements == 32 ? ACT_Q8_32 : ACT_Q8_256, work->cols);
-    int64_t panel_bytes = matmul_pack_panel_bytes(shape, work->cols);
-    int64_t halves_bytes = matmul_pack_halves_bytes(shape, work->cols);
-    const uint8_t *panel = (const uint8_t *)work->weights + n / PANEL_ROWS * panel_bytes;
-    const uint8_t *row = (const uint8_t *)work->x + (size_t)r * layout.row_bytes;
-    int block_bytes = shape->words * PANEL_WORD_BYTES;
-    memset(s->acc, 0, (size_t)x_rows * sizeof s->acc[0]);
-    for (int64_t c = 0; c < work->cols; c += TILE_ELEMENTS) {
-        int64_t left = work->cols - c, b = c / shape->block_elements;
-        int blocks = (int)((left < TILE_ELEMENTS ? left : TILE_ELEMENTS) / shape->block_elements);
-        for (int p = 0; p < panels; p++) {
-            const uint8_t *from = panel + p * panel_bytes;
-            const uint8_t *words = from + halves_bytes + b * block_bytes;
-            prefetch(words + PREFETCH_BYTES, blocks * block_bytes);
-            f->unpack(&s->tile[p], (const __m512i *)(const void *)words,
-                      (const __m256i *)(const void *)(from + b * PANEL_HALF_BYTES), blocks);
-        }
-        struct tile_x x = {row + c, row + layout.d_offset + 4 * b, row + layout.sum_offset + c / 8,
-                           layout.row_bytes};
-        for (int64_t t = 0; t < x_rows; t += TILE_X_ROWS) {
-            int count = x_rows - t < TILE_X_ROWS ? (int)(x_rows - t) : TILE_X_ROWS;
-            tile_multiply *multiply = panels == 2 ? f->kind->two : f->kind->one;
-            multiply(s->tile, &x, blocks, f->offset, count, s->acc[t]);
-            x.q += TILE_X_ROWS * x.stride;
-            x.d += TILE_X_ROWS * x.stride;
-            x.sum += TILE_X_ROWS * x.stride;
-        }
-    }
-}
-
-void matmul_tile_run(const struct matmul_work *work, const struct tile_format *format) {
-    struct scratch *s = work->scratch;
-    for (int64_t r = 0; r < work->x_rows; r += TILE_PASS_ROWS) {
-        int64_t left = work->x_rows - r;
-        int64_t x_rows = left < TILE_PASS_ROWS ? left : TILE_PASS_ROWS;
-        for (int64_t n = work->row_begin; n < work->row_end; n += TILE_PANELS * PANEL_ROWS) {
-            int panels = work->row_end - n > PANEL_ROWS ? TILE_PANELS : 1;
-            run_panels(work, format, s, n, panels, r, x_rows);
-            for (int64_t t = 0; t < x_rows; t++)
-                for (int p = 0; p < panels; p++)
-                    finish(work, r + t, n + p * PANEL_ROWS, s->acc[t] + p * PANEL_ROWS);
-        }
-    }
+void matmul_tile_g32_halves_min(const struct tile_work *work) {
+    any_256((struct shape_256){.group = 32, .phases = 2, .min = true}, work);
 }

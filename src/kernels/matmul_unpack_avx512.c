@@ -57,7 +57,10 @@ INLINE __m512i iq4_levels(void) {
 
 /* ---- blocks of 32 elements --------------------------------------------------------------- */
 
-static void unpack_q4_0(struct tile *tile, const __m512i *words, const __m256i *halves, int blocks) {
+static void unpack_q4_0(void *to, const void *from, const void *half, int blocks) {
+    struct tile *tile = to;
+    const __m512i *words = from;
+    const __m256i *halves = half;
     for (int b = 0; b < blocks; b++, words += 4) {
         tile->d[b] = _mm512_cvtph_ps(halves[b]);
         for (int j = 0; j < 4; j++) {
@@ -67,8 +70,10 @@ static void unpack_q4_0(struct tile *tile, const __m512i *words, const __m256i *
     }
 }
 
-static void unpack_q4_1(struct tile *tile, const __m512i *words, const __m256i *halves, int blocks) {
-    (void)halves;
+static void unpack_q4_1(void *to, const void *from, const void *half, int blocks) {
+    struct tile *tile = to;
+    const __m512i *words = from;
+    (void)half;
     for (int b = 0; b < blocks; b++, words += 5) {
         tile->d[b] = low_half(words[0]);
         tile->dmin[b] = _mm512_xor_ps(high_half(words[0]), _mm512_set1_ps(-0.0f));
@@ -88,15 +93,20 @@ INLINE void unpack_fifth_bits(__m512i *code, __m512i plane, const __m512i *low) 
     }
 }
 
-static void unpack_q5_0(struct tile *tile, const __m512i *words, const __m256i *halves, int blocks) {
+static void unpack_q5_0(void *to, const void *from, const void *half, int blocks) {
+    struct tile *tile = to;
+    const __m512i *words = from;
+    const __m256i *halves = half;
     for (int b = 0; b < blocks; b++, words += 5) {
         tile->d[b] = _mm512_cvtph_ps(halves[b]);
         unpack_fifth_bits(&tile->code[8 * b], words[0], words + 1);
     }
 }
 
-static void unpack_q5_1(struct tile *tile, const __m512i *words, const __m256i *halves, int blocks) {
-    (void)halves;
+static void unpack_q5_1(void *to, const void *from, const void *half, int blocks) {
+    struct tile *tile = to;
+    const __m512i *words = from;
+    (void)half;
     for (int b = 0; b < blocks; b++, words += 6) {
         tile->d[b] = low_half(words[0]);
         tile->dmin[b] = _mm512_xor_ps(high_half(words[0]), _mm512_set1_ps(-0.0f));
@@ -104,7 +114,10 @@ static void unpack_q5_1(struct tile *tile, const __m512i *words, const __m256i *
     }
 }
 
-static void unpack_q8_0(struct tile *tile, const __m512i *words, const __m256i *halves, int blocks) {
+static void unpack_q8_0(void *to, const void *from, const void *half, int blocks) {
+    struct tile *tile = to;
+    const __m512i *words = from;
+    const __m256i *halves = half;
     const __m512i offset = _mm512_set1_epi8((char)0x80); /* q + 128 of a signed byte */
     for (int b = 0; b < blocks; b++, words += 8) {
         tile->d[b] = _mm512_cvtph_ps(halves[b]);
@@ -112,8 +125,10 @@ static void unpack_q8_0(struct tile *tile, const __m512i *words, const __m256i *
     }
 }
 
-static void unpack_iq4_nl(struct tile *tile, const __m512i *words, const __m256i *halves,
-                          int blocks) {
+static void unpack_iq4_nl(void *to, const void *from, const void *half, int blocks) {
+    struct tile *tile = to;
+    const __m512i *words = from;
+    const __m256i *halves = half;
     const __m512i levels = iq4_levels();
     for (int b = 0; b < blocks; b++, words += 4) {
         tile->d[b] = _mm512_cvtph_ps(halves[b]);
@@ -127,8 +142,10 @@ static void unpack_iq4_nl(struct tile *tile, const __m512i *words, const __m256i
 /* ---- blocks of 256 elements -------------------------------------------------------------- */
 
 /* words: 4 of scale and min nibbles, 16 of codes, d and dmin. */
-static void unpack_q2_k(struct tile *tile, const __m512i *words, const __m256i *halves, int blocks) {
-    (void)halves, (void)blocks;
+static void unpack_q2_k(void *to, const void *from, const void *half, int blocks) {
+    struct tile *tile = to;
+    const __m512i *words = from;
+    (void)half, (void)blocks;
     tile->d[0] = low_half(words[20]);
     tile->dmin[0] = high_half(words[20]);
 #pragma GCC unroll 4
@@ -146,7 +163,10 @@ static void unpack_q2_k(struct tile *tile, const __m512i *words, const __m256i *
 }
 
 /* words: 8 of third bits, 16 of two bits, 3 of scales. */
-static void unpack_q3_k(struct tile *tile, const __m512i *words, const __m256i *halves, int blocks) {
+static void unpack_q3_k(void *to, const void *from, const void *half, int blocks) {
+    struct tile *tile = to;
+    const __m512i *words = from;
+    const __m256i *halves = half;
     (void)blocks;
     tile->d[0] = _mm512_cvtph_ps(halves[0]);
 #pragma GCC unroll 4
@@ -189,8 +209,10 @@ INLINE void unpack_mins(struct tile *tile, const struct scales_k *s) {
 }
 
 /* words: d and dmin, 3 of scales, 32 of nibbles. */
-static void unpack_q4_k(struct tile *tile, const __m512i *words, const __m256i *halves, int blocks) {
-    (void)halves, (void)blocks;
+static void unpack_q4_k(void *to, const void *from, const void *half, int blocks) {
+    struct tile *tile = to;
+    const __m512i *words = from;
+    (void)half, (void)blocks;
     struct scales_k s = scales_of(words + 1);
     tile->d[0] = low_half(words[0]);
     tile->dmin[0] = high_half(words[0]);
@@ -207,8 +229,10 @@ static void unpack_q4_k(struct tile *tile, const __m512i *words, const __m256i *
 }
 
 /* words: d and dmin, 3 of scales, 8 of fifth bits, 32 of nibbles. */
-static void unpack_q5_k(struct tile *tile, const __m512i *words, const __m256i *halves, int blocks) {
-    (void)halves, (void)blocks;
+static void unpack_q5_k(void *to, const void *from, const void *half, int blocks) {
+    struct tile *tile = to;
+    const __m512i *words = from;
+    (void)half, (void)blocks;
     struct scales_k s = scales_of(words + 1);
     tile->d[0] = low_half(words[0]);
     tile->dmin[0] = high_half(words[0]);
@@ -225,7 +249,10 @@ static void unpack_q5_k(struct tile *tile, const __m512i *words, const __m256i *
 }
 
 /* words: 32 of nibbles, 16 of upper two bits, 4 of scales. */
-static void unpack_q6_k(struct tile *tile, const __m512i *words, const __m256i *halves, int blocks) {
+static void unpack_q6_k(void *to, const void *from, const void *half, int blocks) {
+    struct tile *tile = to;
+    const __m512i *words = from;
+    const __m256i *halves = half;
     (void)blocks;
     tile->d[0] = _mm512_cvtph_ps(halves[0]);
 #pragma GCC unroll 16
@@ -244,9 +271,10 @@ static void unpack_q6_k(struct tile *tile, const __m512i *words, const __m256i *
 }
 
 /* words: d and upper bits of scales, lower bits of scales, 32 of nibbles. */
-static void unpack_iq4_xs(struct tile *tile, const __m512i *words, const __m256i *halves,
-                          int blocks) {
-    (void)halves, (void)blocks;
+static void unpack_iq4_xs(void *to, const void *from, const void *half, int blocks) {
+    struct tile *tile = to;
+    const __m512i *words = from;
+    (void)half, (void)blocks;
     const __m512i levels = iq4_levels();
     __m512i high = _mm512_srli_epi32(words[0], 16);
     tile->d[0] = low_half(words[0]);
@@ -267,72 +295,74 @@ static void unpack_iq4_xs(struct tile *tile, const __m512i *words, const __m256i
 
 /* ---- rows -------------------------------------------------------------------------------- */
 
+static const struct tile_level level = {sizeof(struct tile), TILE_PANELS, TILE_X_ROWS};
+
 static const struct tile_format formats[] = {
-    {QUANT_Q4_0, &TILE_32, 8, unpack_q4_0},
-    {QUANT_Q4_1, &TILE_32_MIN, 0, unpack_q4_1},
-    {QUANT_Q5_0, &TILE_32, 16, unpack_q5_0},
-    {QUANT_Q5_1, &TILE_32_MIN, 0, unpack_q5_1},
-    {QUANT_Q8_0, &TILE_32, 128, unpack_q8_0},
-    {QUANT_IQ4_NL, &TILE_32, 128, unpack_iq4_nl},
-    {QUANT_Q2_K, &TILE_256_G16_EXACT_MIN, 0, unpack_q2_k},
-    {QUANT_Q3_K, &TILE_256_G16_EXACT, 4, unpack_q3_k},
-    {QUANT_Q4_K, &TILE_256_G32_HALVES_MIN, 0, unpack_q4_k},
-    {QUANT_Q5_K, &TILE_256_G32_MIN, 0, unpack_q5_k},
-    {QUANT_Q6_K, &TILE_256_G16, 32, unpack_q6_k},
-    {QUANT_IQ4_XS, &TILE_256_G32, 128, unpack_iq4_xs},
+    {QUANT_Q4_0, 8, unpack_q4_0, matmul_tile_32},
+    {QUANT_Q4_1, 0, unpack_q4_1, matmul_tile_32_min},
+    {QUANT_Q5_0, 16, unpack_q5_0, matmul_tile_32},
+    {QUANT_Q5_1, 0, unpack_q5_1, matmul_tile_32_min},
+    {QUANT_Q8_0, 128, unpack_q8_0, matmul_tile_32},
+    {QUANT_IQ4_NL, 128, unpack_iq4_nl, matmul_tile_32},
+    {QUANT_Q2_K, 0, unpack_q2_k, matmul_tile_g16_exact_min},
+    {QUANT_Q3_K, 4, unpack_q3_k, matmul_tile_g16_exact},
+    {QUANT_Q4_K, 0, unpack_q4_k, matmul_tile_g32_halves_min},
+    {QUANT_Q5_K, 0, unpack_q5_k, matmul_tile_g32_min},
+    {QUANT_Q6_K, 32, unpack_q6_k, matmul_tile_g16},
+    {QUANT_IQ4_XS, 128, unpack_iq4_xs, matmul_tile_g32},
 };
 
 static void run_q4_0(const struct matmul_work *work) {
-    matmul_tile_run(work, &formats[0]);
+    matmul_tile_run(work, &level, &formats[0]);
 }
 
 static void run_q4_1(const struct matmul_work *work) {
-    matmul_tile_run(work, &formats[1]);
+    matmul_tile_run(work, &level, &formats[1]);
 }
 
 static void run_q5_0(const struct matmul_work *work) {
-    matmul_tile_run(work, &formats[2]);
+    matmul_tile_run(work, &level, &formats[2]);
 }
 
 static void run_q5_1(const struct matmul_work *work) {
-    matmul_tile_run(work, &formats[3]);
+    matmul_tile_run(work, &level, &formats[3]);
 }
 
 static void run_q8_0(const struct matmul_work *work) {
-    matmul_tile_run(work, &formats[4]);
+    matmul_tile_run(work, &level, &formats[4]);
 }
 
 static void run_iq4_nl(const struct matmul_work *work) {
-    matmul_tile_run(work, &formats[5]);
+    matmul_tile_run(work, &level, &formats[5]);
 }
 
 static void run_q2_k(const struct matmul_work *work) {
-    matmul_tile_run(work, &formats[6]);
+    matmul_tile_run(work, &level, &formats[6]);
 }
 
 static void run_q3_k(const struct matmul_work *work) {
-    matmul_tile_run(work, &formats[7]);
+    matmul_tile_run(work, &level, &formats[7]);
 }
 
 static void run_q4_k(const struct matmul_work *work) {
-    matmul_tile_run(work, &formats[8]);
+    matmul_tile_run(work, &level, &formats[8]);
 }
 
 static void run_q5_k(const struct matmul_work *work) {
-    matmul_tile_run(work, &formats[9]);
+    matmul_tile_run(work, &level, &formats[9]);
 }
 
 static void run_q6_k(const struct matmul_work *work) {
-    matmul_tile_run(work, &formats[10]);
+    matmul_tile_run(work, &level, &formats[10]);
 }
 
 static void run_iq4_xs(const struct matmul_work *work) {
-    matmul_tile_run(work, &formats[11]);
+    matmul_tile_run(work, &level, &formats[11]);
 }
 
 static size_t scratch_bytes(int64_t cols) {
     (void)cols;
-    return matmul_tile_scratch_bytes();
+    return matmul_tile_scratch_bytes(&level);
 }
 
 static void (*const runs[])(const struct matmul_work *work) = {

@@ -1,0 +1,104 @@
+/* matmul_tile.c - the loops around tiles: over rows of x, panels, columns.
+ *
+ * Order: a pass of rows of x; two panels (or one); columns 256 at a time: unpack their tiles, then
+ * multiply them with every row of the pass, adding to float accumulators in scratch.  An
+ * output's accumulator sees its blocks in ascending order whatever the shape of the call. */
+#include "kernels/matmul_tile.h"
+#include <string.h>
+
+enum { PREFETCH_BYTES = 4096 };
+
+struct pass { /* what stays the same for one pair of panels and one pass of rows of x */
+    const struct tile_level *level;
+    const struct tile_format *format;
+    const struct panel *shape;
+    const uint8_t *panel; /* the first */
+    int64_t panel_bytes, halves_bytes;
+    int panels;
+    const uint8_t *x; /* the first row */
+    struct act_layout layout;
+    int64_t x_rows;
+    uint8_t *tiles;
+    float *acc; /* [x_rows][level->panels · 16] */
+};
+
+size_t matmul_tile_scratch_bytes(const struct tile_level *level) {
+    return (size_t)level->panels * level->tile_bytes +
+           sizeof(float) * TILE_PASS_ROWS * (size_t)level->panels * PANEL_ROWS;
+}
+
+static void prefetch(const uint8_t *at, int64_t bytes) {
+    for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(at + i);
+}
+
+/* Columns [c, c + 256) or as many as there are. */
+static void run_columns(const struct pass *p, int64_t c, int64_t cols) {
+    int64_t b = c / p->shape->block_elements, left = cols - c;
+    int blocks = (int)((left < TILE_ELEMENTS ? left : TILE_ELEMENTS) / p->shape->block_elements);
+    int64_t block_bytes = p->shape->words * PANEL_WORD_BYTES;
+    for (int i = 0; i < p->panels; i++) {
+        const uint8_t *panel = p->panel + i * p->panel_bytes;
+        const uint8_t *words = panel + p->halves_bytes + b * block_bytes;
+        prefetch(words + PREFETCH_BYTES, blocks * block_bytes);
+        p->format->unpack(p->tiles + (size_t)i * p->level->tile_bytes, words,
+                          panel + b * PANEL_HALF_BYTES, blocks);
+    }
+    struct tile_work work = {
+        .tiles = p->tiles, .panels = p->panels, .blocks = blocks, .offset = p->format->offset,
+        .x = {p->x + c, p->x + p->layout.d_offset + 4 * b, p->x + p->layout.sum_offset + c / 8,
+              p->layout.row_bytes},
+        .acc = p->acc,
+    };
+    const int step = p->level->x_rows;
+    for (int64_t t = 0; t < p->x_rows; t += step) {
+        work.x_rows = p->x_rows - t < step ? (int)(p->x_rows - t) : step;
+        p->format->multiply(&work);
+        work.x.q += (size_t)step * work.x.stride;
+        work.x.d += (size_t)step * work.x.stride;
+        work.x.sum += (size_t)step * work.x.stride;
+        work.acc += step * p->level->panels * PANEL_ROWS;
+    }
+}
+
+/* acc + bias, then out + acc, for up to 16 rows of weights from n on. */
+static void finish(const struct matmul_work *work, int64_t r, int64_t n, const float *acc) {
+    int64_t left = work->row_end - n;
+    int count = left < PANEL_ROWS ? (int)left : PANEL_ROWS;
+    float *out = work->out + r * work->out_stride + n;
+    float v[PANEL_ROWS];
+    for (int i = 0; i < count; i++) v[i] = work->bias != NULL ? acc[i] + work->bias[n + i] : acc[i];
+    for (int i = 0; i < count; i++) out[i] = work->add ? out[i] + v[i] : v[i];
+}
+
+static void run_pass(const struct matmul_work *work, struct pass *p, int64_t r) {
+    const int width = p->level->panels * PANEL_ROWS;
+    for (int64_t n = work->row_begin; n < work->row_end; n += width) {
+        p->panel = (const uint8_t *)work->weights + n / PANEL_ROWS * p->panel_bytes;
+        p->panels = (int)((work->row_end - n + PANEL_ROWS - 1) / PANEL_ROWS);
+        if (p->panels > p->level->panels) p->panels = p->level->panels;
+        memset(p->acc, 0, sizeof(float) * (size_t)(p->x_rows * width));
+        for (int64_t c = 0; c < work->cols; c += TILE_ELEMENTS) run_columns(p, c, work->cols);
+        for (int64_t t = 0; t < p->x_rows; t++)
+            for (int i = 0; i < p->panels; i++)
+                finish(work, r + t, n + i * PANEL_ROWS, p->acc + t * width + i * PANEL_ROWS);
+    }
+}
+
+void matmul_tile_run(const struct matmul_work *work, const struct tile_level *level,
+                     const struct tile_format *format) {
+    const struct panel *shape = &MATMUL_PANEL[format->type];
+    struct pass p = {
+        .level = level, .format = format, .shape = shape,
+        .panel_bytes = matmul_pack_panel_bytes(shape, work->cols),
+        .halves_bytes = matmul_pack_halves_bytes(shape, work->cols),
+        .layout = kernels_act_layout(shape->block_elements == 32 ? ACT_Q8_32 : ACT_Q8_256,
+                                     work->cols),
+        .tiles = work->scratch,
+    };
+    p.acc = (float *)(void *)(p.tiles + (size_t)level->panels * level->tile_bytes);
+    for (int64_t r = 0; r < work->x_rows; r += TILE_PASS_ROWS) {
+        p.x = (const uint8_t *)work->x + (size_t)r * p.layout.row_bytes;
+        p.x_rows = work->x_rows - r < TILE_PASS_ROWS ? work->x_rows - r : TILE_PASS_ROWS;
+        run_pass(work, &p, r);
+    }
+}
