@@ -1,5 +1,7 @@
 /* test_model.c - every architecture and weight format against a forward pass in plain double,
- * and the same bits whatever the chunk size, the number of workers or the kernel level. */
+ * and the same bits whatever the chunk size, the number of workers or the kernel level.
+ * Covers: model.c, weights.c, blocks.c, arch_llama.c, arch_qwen2.c, arch_qwen3.c, backend_cpu.c,
+ * backend_attention.c */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
