@@ -15,9 +15,11 @@ library jansson libjansson-dev
 library libpcre2-8 libpcre2-dev
 library libcurl libcurl4-openssl-dev
 library libxxhash libxxhash-dev
+library nettle nettle-dev
 file /etc/ssl/certs/ca-certificates.crt ca-certificates
 command curl curl
 command python3 python3
+python pip python3-pip
 '
 
 packages_test='

