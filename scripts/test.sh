@@ -150,6 +150,19 @@ fetch_models() {
     done
 }
 
+# A taste of each fuzzer, the same on every run: it finds what breaks at once.
+fuzz() {
+    for fuzzer in build-clang/fuzz/fuzz_*; do
+        [ -x "$fuzzer" ] && [ -f "$fuzzer" ] || continue
+        target=${fuzzer##*/fuzz_}
+        mkdir -p "build-clang/corpus/$target"
+        check "fuzz-$target" env ASAN_OPTIONS=allocator_may_return_null=1 "$fuzzer" -seed=1 \
+            -runs=20000 -max_total_time=20 -timeout=20 -rss_limit_mb=3000 -print_final_stats=1 \
+            -artifact_prefix="$logs/fuzz-$target-" "build-clang/corpus/$target" \
+            "fuzz/seeds/$target"
+    done
+}
+
 compile_arm64() {
     mkdir -p build/arm64
     for folder in base quant kernels gguf; do
@@ -210,7 +223,8 @@ if [ $quick = no ]; then
     if command -v clang >/dev/null 2>&1; then
         CC=clang
         export CC
-        build clang build-clang --buildtype=release -Dwerror=true
+        build clang build-clang --buildtype=debugoptimized -Dwerror=true -Dfuzz=true \
+            -Db_sanitize=address,undefined -Db_lundef=false && fuzz
         unset CC
     else
         skip clang-build "no clang"

@@ -69,6 +69,12 @@ int __wrap_mkdir(const char *path, mode_t mode);
 int __wrap_fstat(int fd, struct stat *st);
 void *__wrap_mmap(void *at, size_t bytes, int protection, int flags, int fd, off_t offset);
 
+/* What open, fstat and mmap are called with _FILE_OFFSET_BITS=64; the same on 64-bit Linux. */
+int __wrap_open64(const char *path, int flags, ...) __attribute__((alias("__wrap_open")));
+int __wrap_fstat64(int fd, struct stat *st) __attribute__((alias("__wrap_fstat")));
+void *__wrap_mmap64(void *at, size_t bytes, int protection, int flags, int fd, off_t offset)
+    __attribute__((alias("__wrap_mmap")));
+
 void *__wrap_malloc(size_t bytes) {
     return fails(FAULT_MEMORY) ? NULL : __real_malloc(bytes);
 }
