@@ -2,9 +2,9 @@
  *
  * One word, `gate`, holds the job's number, whether it is open, and how many workers
  * are inside.  A worker may join only while the gate is open; the caller closes it
- * when the pieces are handed out, and then waits for those inside to leave.  So nobody waits for a worker
- * that the operating system has not woken yet: its share is done by the others,
- * which is what keeps the pool going beside busy neighbours.
+ * when the pieces are handed out, and then waits for those inside to leave.  So nobody
+ * waits for a worker that the operating system has not woken yet: its share is done by
+ * the others, which is what keeps the pool going beside busy neighbours.
  *
  *     gate:  | job number (20 bits) | open (1) | workers inside (11) |
  *
@@ -114,7 +114,8 @@ static bool gate_enter(struct threads *t) {
 static void gate_leave(struct threads *t) {
     uint32_t before = atomic_fetch_sub_explicit(&t->gate, 1, memory_order_acq_rel);
     bool last = (before & GATE_INSIDE_MASK) == 1;
-    if (last && !(before & GATE_OPEN) && atomic_load(&t->caller_sleeps)) futex_wake(&t->gate, INT_MAX);
+    if (last && !(before & GATE_OPEN) && atomic_load(&t->caller_sleeps))
+        futex_wake(&t->gate, INT_MAX);
 }
 
 /* Waits until the gate shows another value than seen. */
