@@ -12,7 +12,7 @@
 #include "kv/kv_page.h"
 #include "kv/kv_prefix.h"
 
-enum { PAGE_BYTES = 4096, PAGES = 24 };
+enum { PAGE_BYTES = 4096, PAGES = 400 };
 
 struct setup {
     struct kv_pool *pool;

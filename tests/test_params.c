@@ -73,7 +73,6 @@ static void a_bad_number_is_named_with_its_range(void **state) {
     names(ERROR_WITH("qwen2.rope.dimension_count=int:63"), "rope dimension 63");
     names(ERROR_WITH("qwen2.embedding_length=int:128"), "token_embd.weight");
     names(ERROR_WITH("qwen2.rope.freq_base=float:-1"), "rope.freq_base");
-    names(ERROR_WITH("qwen2.block_count=str:two"), "qwen2.block_count");
 }
 
 static void mixtures_of_experts_and_unknown_scalings_are_refused_by_name(void **state) {
