@@ -59,8 +59,8 @@ __attribute__((target("avx2"))) static double ops_avx2(void) {
     for (int r = 0; r < ROUNDS; r++)
 #pragma GCC unroll 8
         for (int i = 0; i < CHAINS; i++) {
+            __asm__ volatile("" : "+x"(x)); /* or the product leaves the loop */
             __m256i p = _mm256_maddubs_epi16(x, y);
-            __asm__ volatile("" : "+x"(p));
             a[i] = _mm256_add_epi32(a[i], _mm256_madd_epi16(p, one));
             __asm__ volatile("" : "+x"(a[i]));
         }

@@ -74,8 +74,12 @@ INLINE void multiply_span(struct sums *sums, const struct kind kind, const int r
             __m256i x = broadcast_word(q[t] + 4 * (first + j));
 #pragma GCC unroll 2
             for (int h = 0; h < 2; h++) {
-                __m256i product = multiply_bytes(kind.is_signed, w[h], w_abs[h], x);
-                sums->s[h][t] = j == 0 ? product : _mm256_add_epi16(sums->s[h][t], product);
+                __m256i s = multiply_bytes(kind.is_signed, w[h], w_abs[h], x);
+                if (j > 0) s = _mm256_add_epi16(sums->s[h][t], s);
+                /* Not to be reordered: left to itself the compiler makes all products first,
+                 * sums them as a tree, and has no registers left. */
+                __asm__("" : "+x"(s));
+                sums->s[h][t] = s;
             }
         }
     }
