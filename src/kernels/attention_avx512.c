@@ -1,8 +1,7 @@
 /* attention_avx512.c - attention with AVX-512F: tiles of float keys and values in scratch.
  *
  * A block of 64 keys and values is unpacked once (load_k, load_v of their types) and used by all
- * rows of the call, in groups of up to 6 rows (attention_few_avx512.c does without unpacking when
- * there are few rows):
+ * rows of the call, in groups of up to 6 (for few rows see attention_few_avx512.c):
  *
  *     scores    s[6][64] = q[6][d] · K[d][64]        a lane is a key, 6 × 4 accumulators
  *     softmax   s -> p in place, the new maximum, the correction of what was summed before
@@ -12,8 +11,8 @@
  * give 24 independent chains where two FMA ports of latency 4 need 8.
  *
  * Order of accumulation, the same whatever the group that a row falls into: a score is one fma
- * chain over d ascending, times scale; an element of acc is multiplied by the correction and
- * goes on as one fma chain over j ascending.  A row's sum is kept as 16 lanes (lane l holds
+ * chain over d ascending of (q · scale) and k; an element of acc is multiplied by the correction
+ * and goes on as one fma chain over j ascending.  A row's sum is kept as 16 lanes (lane l holds
  * the keys 16·c + l of every block, c ascending) that are added up at the very end.  Keys that
  * a row does not see have p = 0, and fma(0, v, acc) is acc. */
 #include <immintrin.h>
@@ -22,8 +21,7 @@
 #include "kernels/exp_avx512.h"
 #include "kernels/kernels.h"
 #include "kernels/kernels_level.h"
-
-#define ALWAYS_INLINE inline __attribute__((always_inline))
+#include "kernels/unroll.h"
 
 enum {
     LANES = 16,
@@ -37,21 +35,23 @@ struct tiles { /* in scratch, each part 64-aligned */
     float *v;    /* [64][head_dim] */
     float *p;    /* [KV_FEW_ROWS][64] scores, then probabilities */
     float *sums; /* [rows][LANES] */
+    float *q;    /* [rows][head_dim] times scale; a group of rows as [head_dim][rows] */
 };
 
 struct group { /* some rows of the call against one block */
     int rows, head_dim, keys;  /* keys: the most that one of the rows sees of the block */
     int visible[KV_FEW_ROWS];  /* keys of the block that the row sees */
-    const float *const *q;     /* [rows] */
+    const float *q;            /* [head_dim][rows] */
     float *acc;                /* [rows][head_dim] */
-    float correction[LANES];   /* by row; 1 beyond */
+    float correction[LANES];   /* by row */
 };
 
 static float larger(float a, float b) { return a > b ? a : b; }
 
 static size_t attention_scratch_bytes(int rows, int head_dim) {
     size_t tile = (size_t)head_dim * KV_BLOCK_TOKENS;
-    return sizeof(float) * (2 * tile + KV_FEW_ROWS * KV_BLOCK_TOKENS + (size_t)rows * LANES);
+    size_t row = LANES + (size_t)head_dim; /* sums and q */
+    return sizeof(float) * (2 * tile + KV_FEW_ROWS * KV_BLOCK_TOKENS + (size_t)rows * row);
 }
 
 static struct tiles scratch_tiles(const struct attention_work *w) {
@@ -60,30 +60,32 @@ static struct tiles scratch_tiles(const struct attention_work *w) {
     t.v = t.k + tile;
     t.p = t.v + tile;
     t.sums = t.p + KV_FEW_ROWS * KV_BLOCK_TOKENS;
+    t.q = t.sums + (size_t)w->rows * LANES;
     return t;
 }
 
 static ALWAYS_INLINE void scores_rows(const int rows, const struct group *g, const float *k,
                                       float *p) {
     __m512 s[GROUP_ROWS][VECTORS];
-#pragma GCC unroll 6
+    UNROLL
     for (int r = 0; r < rows; r++)
-#pragma GCC unroll 4
+        UNROLL
         for (int c = 0; c < VECTORS; c++) s[r][c] = _mm512_setzero_ps();
-    for (int d = 0; d < g->head_dim; d++, k += KV_BLOCK_TOKENS) {
+    const float *q = g->q;
+    for (int d = 0; d < g->head_dim; d++, k += KV_BLOCK_TOKENS, q += rows) {
         __m512 key[VECTORS];
-#pragma GCC unroll 4
+        UNROLL
         for (int c = 0; c < VECTORS; c++) key[c] = _mm512_load_ps(k + LANES * c);
-#pragma GCC unroll 6
+        UNROLL
         for (int r = 0; r < rows; r++) {
-            __m512 q = _mm512_set1_ps(g->q[r][d]);
-#pragma GCC unroll 4
-            for (int c = 0; c < VECTORS; c++) s[r][c] = _mm512_fmadd_ps(q, key[c], s[r][c]);
+            __m512 x = _mm512_set1_ps(q[r]);
+            UNROLL
+            for (int c = 0; c < VECTORS; c++) s[r][c] = _mm512_fmadd_ps(x, key[c], s[r][c]);
         }
     }
-#pragma GCC unroll 6
+    UNROLL
     for (int r = 0; r < rows; r++)
-#pragma GCC unroll 4
+        UNROLL
         for (int c = 0; c < VECTORS; c++)
             _mm512_store_ps(p + KV_BLOCK_TOKENS * r + LANES * c, s[r][c]);
 }
@@ -99,48 +101,40 @@ static void scores(const struct group *g, const float *k, float *p) {
     }
 }
 
-/* Lane masks of the first `visible` of 64 keys. */
-static void lane_masks(__mmask16 mask[VECTORS], int visible) {
+/* The largest of a row's scores; those of keys that the row does not see become -infinity. */
+static float largest(float *s, int visible) {
+    __m512 x[VECTORS];
     for (int c = 0; c < VECTORS; c++) {
         int lanes = visible - LANES * c;
-        mask[c] = lanes >= LANES ? 0xffff : lanes <= 0 ? 0 : (__mmask16)((1u << lanes) - 1);
+        x[c] = _mm512_load_ps(s + LANES * c);
+        if (lanes >= LANES) continue;
+        __mmask16 unseen = (__mmask16)(0xffffu << (lanes > 0 ? lanes : 0));
+        x[c] = _mm512_mask_mov_ps(x[c], unseen, _mm512_set1_ps(-INFINITY));
+        _mm512_store_ps(s + LANES * c, x[c]);
     }
+    return _mm512_reduce_max_ps(
+        _mm512_max_ps(_mm512_max_ps(x[0], x[1]), _mm512_max_ps(x[2], x[3])));
 }
 
 /* Scores -> probabilities, in place; moves max, sums and correction along. */
-static void softmax(struct group *g, float *p, float scale, float *max, float *sums) {
-    const __m512 least = _mm512_set1_ps(-INFINITY), factor = _mm512_set1_ps(scale);
-    float before[LANES] = {0}, now[LANES] = {0};
-    for (int r = 0; r < g->rows; r++) {
-        if (g->visible[r] == 0) continue;
-        float *s = p + KV_BLOCK_TOKENS * r;
-        __mmask16 mask[VECTORS];
-        lane_masks(mask, g->visible[r]);
-        __m512 most = least;
-        for (int c = 0; c < VECTORS; c++) {
-            __m512 x = _mm512_mul_ps(_mm512_load_ps(s + LANES * c), factor);
-            x = _mm512_mask_mov_ps(least, mask[c], x);
-            _mm512_store_ps(s + LANES * c, x);
-            most = _mm512_max_ps(most, x);
-        }
-        before[r] = max[r];
-        now[r] = larger(max[r], _mm512_reduce_max_ps(most));
-        if (now[r] == -INFINITY) now[r] = 0; /* exp(-inf - 0) = 0, where -inf - -inf is NaN */
-        else max[r] = now[r];
-    }
-    __m512 change = _mm512_sub_ps(_mm512_loadu_ps(before), _mm512_loadu_ps(now));
-    _mm512_storeu_ps(g->correction, exp_avx512(change)); /* exp(0) = 1 where nothing changed */
+static void softmax(struct group *g, float *p, float *max, float *sums) {
+    const __m512 least = _mm512_set1_ps(-INFINITY);
+    const __mmask16 rows = (__mmask16)((1u << g->rows) - 1);
+    float most[LANES] = {0}, shift[LANES];
+    for (int r = 0; r < g->rows; r++) most[r] = largest(p + KV_BLOCK_TOKENS * r, g->visible[r]);
+    __m512 before = _mm512_mask_loadu_ps(least, rows, max); /* a lane is a row */
+    __m512 now = _mm512_max_ps(before, _mm512_loadu_ps(most));
+    _mm512_mask_storeu_ps(max, rows, now);
+    /* exp(-inf - 0) is 0, where -inf - -inf would be NaN. */
+    now = _mm512_mask_mov_ps(now, _mm512_cmp_ps_mask(now, least, _CMP_EQ_OQ), _mm512_setzero_ps());
+    _mm512_storeu_ps(shift, now);
+    _mm512_storeu_ps(g->correction, exp_bounded_avx512(_mm512_sub_ps(before, now)));
     for (int r = 0; r < g->rows; r++) {
         float *s = p + KV_BLOCK_TOKENS * r;
-        if (g->visible[r] == 0) {
-            memset(s, 0, KV_BLOCK_TOKENS * sizeof *s);
-            continue;
-        }
-        __m512 shift = _mm512_set1_ps(now[r]);
-        __m512 correction = _mm512_set1_ps(g->correction[r]);
+        __m512 most_now = _mm512_set1_ps(shift[r]), correction = _mm512_set1_ps(g->correction[r]);
         __m512 sum = _mm512_mul_ps(_mm512_load_ps(sums + LANES * r), correction);
         for (int c = 0; c < VECTORS; c++) {
-            __m512 e = exp_avx512(_mm512_sub_ps(_mm512_load_ps(s + LANES * c), shift));
+            __m512 e = exp_bounded_avx512(_mm512_sub_ps(_mm512_load_ps(s + LANES * c), most_now));
             _mm512_store_ps(s + LANES * c, e);
             sum = _mm512_add_ps(sum, e);
         }
@@ -155,9 +149,9 @@ static ALWAYS_INLINE void values_tile(const int rows, const int vectors, __mmask
     __m512 a[GROUP_ROWS][VECTORS];
     float *acc = g->acc + column;
     v += column;
-#pragma GCC unroll 6
+    UNROLL
     for (int r = 0; r < rows; r++)
-#pragma GCC unroll 4
+        UNROLL
         for (int c = 0; c < vectors; c++) {
             __m512 x = _mm512_maskz_loadu_ps(c == vectors - 1 ? tail : 0xffff,
                                              acc + (int64_t)r * g->head_dim + LANES * c);
@@ -165,20 +159,20 @@ static ALWAYS_INLINE void values_tile(const int rows, const int vectors, __mmask
         }
     for (int j = 0; j < g->keys; j++, v += g->head_dim) {
         __m512 value[VECTORS];
-#pragma GCC unroll 4
+        UNROLL
         for (int c = 0; c < vectors; c++)
             value[c] = vectors > 1 ? _mm512_loadu_ps(v + LANES * c)
                                    : _mm512_maskz_loadu_ps(tail, v + LANES * c);
-#pragma GCC unroll 6
+        UNROLL
         for (int r = 0; r < rows; r++) {
             __m512 weight = _mm512_set1_ps(p[KV_BLOCK_TOKENS * r + j]);
-#pragma GCC unroll 4
+            UNROLL
             for (int c = 0; c < vectors; c++) a[r][c] = _mm512_fmadd_ps(weight, value[c], a[r][c]);
         }
     }
-#pragma GCC unroll 6
+    UNROLL
     for (int r = 0; r < rows; r++)
-#pragma GCC unroll 4
+        UNROLL
         for (int c = 0; c < vectors; c++)
             _mm512_mask_storeu_ps(acc + (int64_t)r * g->head_dim + LANES * c,
                                   c == vectors - 1 ? tail : 0xffff, a[r][c]);
@@ -211,10 +205,19 @@ static void values(const struct group *g, const float *v, const float *p) {
     }
 }
 
+/* The rows of the group that begins at row.  Groups are even: 13 rows go as 5, 4 and 4, since a
+ * group of 1 would leave the ports idle. */
+static int group_rows(const struct attention_work *w, int row) {
+    int groups = (w->rows + GROUP_ROWS - 1) / GROUP_ROWS;
+    int larger_rows = w->rows / groups + 1, larger_groups = w->rows % groups;
+    return row < larger_groups * larger_rows ? larger_rows : larger_rows - 1;
+}
+
 /* Rows [row, row + rows) against the block that starts at key; end bounds the keys. */
-static struct group group_of(const struct attention_work *w, int row, int rows, int32_t key,
-                             int32_t end) {
-    struct group g = {.rows = rows, .head_dim = w->head_dim, .q = w->q + row};
+static struct group group_of(const struct attention_work *w, const struct tiles *t, int row,
+                             int rows, int32_t key, int32_t end) {
+    struct group g = {.rows = rows, .head_dim = w->head_dim};
+    g.q = t->q + (int64_t)row * w->head_dim;
     for (int r = 0; r < rows; r++) {
         int32_t last = w->row_last_key[row + r] < end ? w->row_last_key[row + r] : end - 1;
         int32_t seen = last - key + 1;
@@ -225,19 +228,40 @@ static struct group group_of(const struct attention_work *w, int row, int rows, 
     return g;
 }
 
+/* Queries into the order in which the scores read them. */
+static void pack_queries(const struct attention_work *w, bool few, float *to) {
+    for (int row = 0, rows; row < w->rows; row += rows) {
+        rows = few ? w->rows : group_rows(w, row);
+        for (int d = 0; d < w->head_dim; d++)
+            for (int r = 0; r < rows; r++) *to++ = w->q[row + r][d] * w->scale;
+    }
+}
+
+/* Asks for the share of a block that [row, row + rows) are of all rows: the next block comes while
+ * this one is at work. */
+static void prefetch_share(const void *block, size_t bytes, const struct attention_work *w,
+                           int row, int rows) {
+    size_t all = (size_t)w->rows, begin = bytes * (size_t)row / all / 64 * 64;
+    size_t end = bytes * (size_t)(row + rows) / all;
+    for (size_t at = begin; at < end; at += 64)
+        _mm_prefetch((const char *)block + at, _MM_HINT_T1);
+}
+
 /* All rows of the call against one block, unpacked, in groups. */
 static void block_tiled(const struct attention_work *w, const struct tiles *t, int32_t key,
                         int32_t end) {
-    w->k_kernel->load_k(t->k, w->k_blocks[key / KV_BLOCK_TOKENS], w->head_dim);
-    w->v_kernel->load_v(t->v, w->v_blocks[key / KV_BLOCK_TOKENS], w->head_dim);
-    /* Groups of even size: 13 rows go as 5, 4 and 4, since 1 would leave the ports idle. */
-    int left = (w->rows + GROUP_ROWS - 1) / GROUP_ROWS;
-    for (int row = 0, rows; left > 0; left--, row += rows) {
-        rows = (w->rows - row + left - 1) / left;
-        struct group g = group_of(w, row, rows, key, end);
+    int at = key / KV_BLOCK_TOKENS, next = key + KV_BLOCK_TOKENS < end ? at + 1 : at;
+    size_t k_bytes = w->k_kernel->k_bytes(w->head_dim), v_bytes = w->v_kernel->v_bytes(w->head_dim);
+    w->k_kernel->load_k(t->k, w->k_blocks[at], w->head_dim);
+    w->v_kernel->load_v(t->v, w->v_blocks[at], w->head_dim);
+    for (int row = 0, rows; row < w->rows; row += rows) {
+        rows = group_rows(w, row);
+        struct group g = group_of(w, t, row, rows, key, end);
         if (g.keys == 0) continue;
+        prefetch_share(w->k_blocks[next], k_bytes, w, row, rows);
         scores(&g, t->k, t->p);
-        softmax(&g, t->p, w->scale, w->max + row, t->sums + (int64_t)row * LANES);
+        prefetch_share(w->v_blocks[next], v_bytes, w, row, rows);
+        softmax(&g, t->p, w->max + row, t->sums + (int64_t)row * LANES);
         values(&g, t->v, t->p);
     }
 }
@@ -245,14 +269,14 @@ static void block_tiled(const struct attention_work *w, const struct tiles *t, i
 /* The same for at most KV_FEW_ROWS rows, without unpacking. */
 static void block_few(const struct attention_work *w, const struct tiles *t, int32_t key,
                       int32_t end) {
-    struct group g = group_of(w, 0, w->rows, key, end);
+    struct group g = group_of(w, t, 0, w->rows, key, end);
     int at = key / KV_BLOCK_TOKENS;
     bool more = key + KV_BLOCK_TOKENS < end;
     struct kv_few few = {.rows = g.rows, .head_dim = g.head_dim, .keys = g.keys, .q = g.q,
                          .p = t->p, .acc = g.acc, .correction = g.correction,
                          .block = w->k_blocks[at], .next = w->v_blocks[at]};
     w->k_kernel->few_scores(&few);
-    softmax(&g, t->p, w->scale, w->max, t->sums);
+    softmax(&g, t->p, w->max, t->sums);
     few.block = w->v_blocks[at];
     few.next = more ? w->k_blocks[at + 1] : w->v_blocks[at];
     w->v_kernel->few_values(&few);
@@ -273,6 +297,7 @@ static void attention(const struct attention_work *w) {
     for (int r = 0; r < w->rows; r++) w->max[r] = -INFINITY;
     int32_t end = keys_end(w);
     bool few = w->rows <= KV_FEW_ROWS && w->k_kernel->few_scores && w->v_kernel->few_values;
+    pack_queries(w, few, t.q);
     for (int32_t key = w->key_begin; key < end; key += KV_BLOCK_TOKENS)
         if (few) block_few(w, &t, key, end);
         else block_tiled(w, &t, key, end);

@@ -14,8 +14,7 @@
 #include <immintrin.h>
 #include "kernels/kernels_level.h"
 #include "kernels/kv_layout.h"
-
-#define ALWAYS_INLINE inline __attribute__((always_inline))
+#include "kernels/unroll.h"
 
 enum { LANES = 16, PAIR = 2, LINE = 64 };
 
@@ -54,15 +53,15 @@ static ALWAYS_INLINE void scores_span(const enum quant_type type, const int rows
     for (int d = begin; d < end; d++) {
         __m512 key[PAIR];
         _mm_prefetch(next + d * LINE, _MM_HINT_T0);
-#pragma GCC unroll 2
+        UNROLL
         for (int c = 0; c < PAIR; c++) {
             key[c] = elements(type, f->block, d * KV_BLOCK_TOKENS + first + LANES * c, 0xffff);
             if (type == QUANT_Q8_0) key[c] = _mm512_mul_ps(key[c], scale[c]);
         }
-#pragma GCC unroll 8
+        UNROLL
         for (int r = 0; r < rows; r++) {
-            __m512 q = _mm512_set1_ps(f->q[r][d]);
-#pragma GCC unroll 2
+            __m512 q = _mm512_set1_ps(f->q[d * rows + r]);
+            UNROLL
             for (int c = 0; c < PAIR; c++) s[r][c] = _mm512_fmadd_ps(q, key[c], s[r][c]);
         }
     }
@@ -72,17 +71,17 @@ static ALWAYS_INLINE void scores_rows(const enum quant_type type, const int rows
                                       const struct kv_few *f) {
     for (int first = 0; first < KV_BLOCK_TOKENS; first += PAIR * LANES) {
         __m512 s[KV_FEW_ROWS][PAIR];
-#pragma GCC unroll 8
+        UNROLL
         for (int r = 0; r < rows; r++)
-#pragma GCC unroll 2
+            UNROLL
             for (int c = 0; c < PAIR; c++) s[r][c] = _mm512_setzero_ps();
         int step = type == QUANT_Q8_0 ? KV_GROUP : f->head_dim;
         for (int d = 0; d < f->head_dim; d += step)
             scores_span(type, rows, f, first, d, d + step < f->head_dim ? d + step : f->head_dim,
                         s);
-#pragma GCC unroll 8
+        UNROLL
         for (int r = 0; r < rows; r++)
-#pragma GCC unroll 2
+            UNROLL
             for (int c = 0; c < PAIR; c++)
                 _mm512_storeu_ps(f->p + r * KV_BLOCK_TOKENS + first + LANES * c, s[r][c]);
     }
@@ -97,9 +96,9 @@ static ALWAYS_INLINE void values_tile(const enum quant_type type, const int rows
     int groups = kv_groups(f->head_dim);
     float *acc = f->acc + column;
     __m512 a[KV_FEW_ROWS][PAIR];
-#pragma GCC unroll 8
+    UNROLL
     for (int r = 0; r < rows; r++)
-#pragma GCC unroll 2
+        UNROLL
         for (int c = 0; c < vectors; c++) {
             __m512 x = _mm512_maskz_loadu_ps(vectors == 1 ? tail : 0xffff,
                                              acc + r * f->head_dim + LANES * c);
@@ -109,7 +108,7 @@ static ALWAYS_INLINE void values_tile(const enum quant_type type, const int rows
     for (int j = 0; j < f->keys; j++) {
         __m512 value[PAIR];
         _mm_prefetch(next + j * LINE, _MM_HINT_T0);
-#pragma GCC unroll 2
+        UNROLL
         for (int c = 0; c < vectors; c++) {
             value[c] = elements(type, f->block, j * f->head_dim + column + LANES * c,
                                 vectors == 1 ? tail : 0xffff);
@@ -118,16 +117,16 @@ static ALWAYS_INLINE void values_tile(const enum quant_type type, const int rows
                 value[c] = _mm512_mul_ps(value[c], _mm512_set1_ps(scale));
             }
         }
-#pragma GCC unroll 8
+        UNROLL
         for (int r = 0; r < rows; r++) {
             __m512 weight = _mm512_set1_ps(f->p[r * KV_BLOCK_TOKENS + j]);
-#pragma GCC unroll 2
+            UNROLL
             for (int c = 0; c < vectors; c++) a[r][c] = _mm512_fmadd_ps(weight, value[c], a[r][c]);
         }
     }
-#pragma GCC unroll 8
+    UNROLL
     for (int r = 0; r < rows; r++)
-#pragma GCC unroll 2
+        UNROLL
         for (int c = 0; c < vectors; c++)
             _mm512_mask_storeu_ps(acc + r * f->head_dim + LANES * c,
                                   vectors == 1 ? tail : 0xffff, a[r][c]);

@@ -83,7 +83,7 @@ struct kv_few { /* a few query rows against one block; see few_scores and few_va
     int rows;                 /* 1 … KV_FEW_ROWS */
     int head_dim;
     int keys;                 /* of the block, from slot 0: values beyond are not read */
-    const float *const *q;    /* [rows] pointers to [head_dim] */
+    const float *q;           /* [head_dim][rows], times scale */
     float *p;                 /* [rows][64] scores out, or probabilities in */
     float *acc;               /* [rows][head_dim] */
     const float *correction;  /* [rows] */

@@ -15,6 +15,7 @@ void kv_add_plain(struct kernels *k); /* kv[] */
 
 void matmul_add_avx2(struct kernels *k);
 void attention_add_avx2(struct kernels *k);
+void attention_few_add_avx2(struct kernels *k); /* few_scores, few_values of kv[] */
 void vector_add_avx2(struct kernels *k);
 void kv_add_avx2(struct kernels *k);
 
