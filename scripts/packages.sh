@@ -16,6 +16,7 @@ library libpcre2-8 libpcre2-dev
 library libcurl libcurl4-openssl-dev
 library libxxhash libxxhash-dev
 library nettle nettle-dev
+library nettle nettle-dev
 file /etc/ssl/certs/ca-certificates.crt ca-certificates
 command curl curl
 command python3 python3
