@@ -212,7 +212,9 @@ static void build(struct scheduler *s) {
         struct sequence *q = s->running[i];
         if (q->state != SEQ_PREFILL) continue;
         int rows = sequence_pending(q) < budget ? sequence_pending(q) : budget;
-        if (!reserve(s, q, q->computed + rows)) continue;
+        /* The last row brings a token.  Only one that was preempted can find its ring full. */
+        if (rows == sequence_pending(q) && !ticket_has_room(q->ticket)) rows--;
+        if (rows == 0 || !reserve(s, q, q->computed + rows)) continue;
         add_span(s, q, rows);
         s->prefill_rows += rows;
         budget -= rows;
