@@ -6,8 +6,8 @@
  *
  * Names and defaults are constant after server_models_init; the state is moved once by the
  * thread that loads, and read by all connections. */
-#ifndef SERVER_MODEL_H
-#define SERVER_MODEL_H
+#ifndef SERVER_SERVER_MODEL_H
+#define SERVER_SERVER_MODEL_H
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
