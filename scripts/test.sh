@@ -120,28 +120,26 @@ configure() { # DIRECTORY MESON-OPTIONS...
 
 # unit NAME DIRECTORY MESON-TEST-OPTIONS...: runs the programs of tests/ there.
 unit() {
-    name=$1 directory=$2
+    unit_name=$1 unit_directory=$2
     shift 2
-    report=$directory/meson-logs/$name.json
+    report=$unit_directory/meson-logs/$unit_name.json
     rm -f "$report"
-    run "$name" meson test -C "$directory" --no-rebuild --num-processes "$jobs" \
-        --logbase "$name" "$@"
+    run "$unit_name" meson test -C "$unit_directory" --no-rebuild --num-processes "$jobs" \
+        --logbase "$unit_name" "$@"
     unit_status=$?
     before=$failed
-    count "$name" cmocka "$report"
-    if [ "$failed" -ne "$before" ]; then
-        show_log "$name" 10
-    elif [ $unit_status -ne 0 ]; then
+    count "$unit_name" cmocka "$report"
+    if [ "$failed" -eq "$before" ] && [ $unit_status -ne 0 ]; then
         add 0 1 0
-        show_log "$name"
+        show_log "$unit_name"
     fi
 }
 
 build() { # NAME DIRECTORY MESON-OPTIONS...
-    name=$1 directory=$2
+    build_name=$1 build_directory=$2
     shift 2
-    check "$name-configure" configure "$directory" "$@" &&
-        check "$name-build" ninja -C "$directory" -j "$jobs"
+    check "$build_name-configure" configure "$build_directory" "$@" &&
+        check "$build_name-build" ninja -C "$build_directory" -j "$jobs" -k 20
 }
 
 fetch_models() {

@@ -12,7 +12,7 @@ import re
 import sys
 import xml.etree.ElementTree as xml
 
-CMOCKA_LINE = re.compile(r"\[\s*(OK|FAILED|SKIPPED)\s*\] (\w+)$", re.M)
+CMOCKA_LINE = re.compile(r"^\[\s*(OK|FAILED|SKIPPED)\s*\] (?!tests: |\d+ test\(s\))(.+)$", re.M)
 
 
 def count_program(entry):
