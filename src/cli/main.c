@@ -80,6 +80,7 @@ static int run_command(const struct command *c, int argc, char **argv) {
 
 int main(int argc, char **argv) {
     signal(SIGPIPE, SIG_IGN); /* a client or a pipe that went away is an error code, not a death */
+    signal(SIGXFSZ, SIG_IGN); /* and so is a file that grew to the limit of its size */
     const char *name = argc > 1 ? argv[1] : "--help";
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
         cmd_help_overview();

@@ -167,14 +167,15 @@ static bool not_found(const struct locate *l, const struct listing *files, const
 
 /* ---- finding ---- */
 
-static bool in_models_dir(const struct locate *l, const char *model, struct str *path,
-                          struct error *err) {
+/* name: what is looked for; said: what the user called it. */
+static bool in_models_dir(const struct locate *l, const char *name, const char *said,
+                          struct str *path, struct error *err) {
     struct listing *files = calloc(1, sizeof *files);
     bool several = false, ok = false;
     if (files == NULL)
         return error_set(err, ERR_MEMORY, "no memory to list %s", l->models_dir);
     listing_read(files, l->models_dir);
-    const struct catalog_model *row = catalog_find(model);
+    const struct catalog_model *row = catalog_find(name);
     const char *found = NULL;
     if (row != NULL) {
         char stem[MODELS_NAME_BYTES_MAX];
@@ -184,14 +185,14 @@ static bool in_models_dir(const struct locate *l, const char *model, struct str 
         found = listing_find(files, stem, &several);
     }
     if (found == NULL)
-        found = listing_find(files, model, &several);
+        found = listing_find(files, name, &several);
     if (found != NULL) {
         file_join(path, l->models_dir, found);
         ok = true;
     } else if (several) {
-        ambiguous(files, model, l->models_dir, err);
+        ambiguous(files, name, l->models_dir, err);
     } else {
-        not_found(l, files, model, err);
+        not_found(l, files, said, err);
     }
     listing_deinit(files);
     free(files);
@@ -222,7 +223,7 @@ static bool locate_file(const struct locate *l, const char *model, const char *b
     memcpy(name, model, len + 1);
     if (looks_like_path(model))
         name[len - 5] = '\0'; /* a file of the models directory, with its ending */
-    return in_models_dir(l, name, path, err);
+    return in_models_dir(l, name, model, path, err);
 }
 
 bool locate_entry(const struct locate *l, const struct models_entry *entry, struct str *path,
