@@ -21,6 +21,7 @@ file /etc/ssl/certs/ca-certificates.crt ca-certificates
 command curl curl
 command python3 python3
 python pip python3-pip
+python pip python3-pip
 '
 
 packages_test='
