@@ -7,7 +7,7 @@
 #define MODEL_ROPE_H
 #include <stdbool.h>
 #include <stdint.h>
-#include "kernels/kernels.h"
+#include "backend/backend.h" /* HEAD_DIM_MAX */
 
 enum rope_scaling { ROPE_NONE, ROPE_LINEAR, ROPE_YARN, ROPE_SCALINGS };
 
