@@ -37,15 +37,16 @@ static void log_call(const struct call *call) {
     const struct call_record *r = &call->record;
     /* Health checks come every few seconds for ever. */
     bool minor = call->route != NULL && call->route->open && r->status == 200;
-    (minor ? log_debug : log_event)("request_done",
-              "id=%llu method=%s path=%s model=%s prompt=%d cached=%d generated=%d "
-              "ttft_ms=%lld total_ms=%lld status=%d finish=%s",
-              (unsigned long long)call->number, call->method,
-              log_quote(path, sizeof path, call->path != NULL ? call->path : ""),
-              log_quote(model, sizeof model, r->model != NULL ? r->model : ""), r->prompt_tokens,
-              r->cached_tokens, r->generated_tokens, (long long)r->first_token_ms,
-              (long long)(clock_ms() - call->started_ms), r->status,
-              r->finish != NULL ? r->finish : "-");
+    (minor ? log_debug : log_event)(
+        "request_done",
+        "id=%llu method=%s path=%s model=%s prompt=%d cached=%d generated=%d ttft_ms=%lld "
+        "total_ms=%lld status=%d finish=%s",
+        (unsigned long long)call->number, call->method,
+        log_quote(path, sizeof path, call->path != NULL ? call->path : ""),
+        log_quote(model, sizeof model, r->model != NULL ? r->model : ""), r->prompt_tokens,
+        r->cached_tokens, r->generated_tokens, (long long)r->first_token_ms,
+        (long long)(clock_ms() - call->started_ms), r->status,
+        r->finish != NULL ? r->finish : "-");
 }
 
 void call_close(struct call *call) {
@@ -113,6 +114,9 @@ static void send_response(struct call *call, int status, struct MHD_Response *re
     call->dropped = response == NULL; /* no memory even for that */
     if (call->dropped) return;
     add_headers(call, response);
+    /* The library's one timeout is for writing only; connections.h watches what is read. */
+    MHD_set_connection_option(call->connection, MHD_CONNECTION_OPTION_TIMEOUT,
+                              call->context->write_s);
     MHD_queue_response(call->connection, (unsigned)status, response);
     MHD_destroy_response(response);
 }

@@ -18,6 +18,7 @@ struct context {
     int64_t header_bytes_max, body_bytes_max;
     int connections_max;
     int64_t liveness_ms, progress_ms;
+    unsigned write_s;        /* how long a client may leave an answer unread */
     struct connections *connections;
     atomic_int stop;         /* enum context_stop, only ever rising */
     atomic_int calls;        /* requests from their first header to their last byte */

@@ -239,6 +239,7 @@ static void end_call(void *arg, struct MHD_Connection *connection, void **reques
     if (why != MHD_REQUEST_TERMINATED_COMPLETED_OK &&
         (call->record.finish == NULL || call->record.status == 200))
         call->record.finish = "gone";
+    MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, 0U); /* see call.c */
     connection_phase(place_of(connection), CONNECTION_IDLE);
     call_close(call);
 }
@@ -267,18 +268,15 @@ static void log_library(void *arg, const char *format, va_list args) {
     log_debug("http_library", "text=%s", log_quote(quoted, sizeof quoted, text));
 }
 
-struct MHD_Daemon *http_open(struct context *context, int listen_fd, int64_t write_ms,
-                             struct error *err) {
+struct MHD_Daemon *http_open(struct context *context, int listen_fd, struct error *err) {
     unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION |
                      MHD_USE_POLL | MHD_USE_ITC | MHD_USE_ERROR_LOG;
-    unsigned write_s = (unsigned)((write_ms + 999) / 1000);
     struct MHD_Daemon *daemon = MHD_start_daemon(
         flags, 0, NULL, NULL, handle, context,
         /* The logger comes first: options before it would log to stderr. */
         MHD_OPTION_EXTERNAL_LOGGER, log_library, NULL,
         MHD_OPTION_LISTEN_SOCKET, listen_fd,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)context->connections_max + SPARE_CONNECTIONS,
-        MHD_OPTION_CONNECTION_TIMEOUT, write_s,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY_BYTES,
         MHD_OPTION_THREAD_STACK_SIZE, (size_t)THREAD_STACK_BYTES,
         MHD_OPTION_URI_LOG_CALLBACK, begin_call, context,

@@ -15,8 +15,7 @@ int http_listen(const char *host, int port, struct error *err);
 int http_port(int listen_fd);
 
 /* Takes listen_fd (also on failure). */
-struct MHD_Daemon *http_open(struct context *context, int listen_fd, int64_t write_ms,
-                             struct error *err);
+struct MHD_Daemon *http_open(struct context *context, int listen_fd, struct error *err);
 void http_stop_listening(struct MHD_Daemon *daemon);
 void http_close(struct MHD_Daemon *daemon); /* waits for all connection threads */
 

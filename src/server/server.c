@@ -49,6 +49,10 @@ static bool context_init(struct context *context, const struct server_options *o
     context->connections_max = o->connections_max > 0 ? o->connections_max : SERVER_CONNECTIONS_MAX;
     context->liveness_ms = or_default(o->liveness_ms, LIVENESS_MS);
     context->progress_ms = or_default(o->progress_ms, PROGRESS_MS);
+    /* A write must outlast the silence between two chunks: libmicrohttpd counts from the last. */
+    int64_t write_ms = or_default(o->write_ms, WRITE_MS);
+    if (write_ms < 2 * context->liveness_ms) write_ms = 2 * context->liveness_ms;
+    context->write_s = (unsigned)((write_ms + 999) / 1000);
     context->version = strdup(o->version != NULL ? o->version : "dev");
     if (o->cors_origin != NULL) context->cors_origin = strdup(o->cors_origin);
     if (context->version == NULL || (o->cors_origin != NULL && context->cors_origin == NULL))
@@ -82,13 +86,10 @@ struct server *server_open(const struct server_options *options, struct error *e
         return NULL;
     }
     if (!context_init(&s->context, options, err)) goto done;
-    /* A write must outlast the silence between two chunks: libmicrohttpd counts from the last. */
-    int64_t write_ms = or_default(options->write_ms, WRITE_MS);
-    if (write_ms < 2 * s->context.liveness_ms) write_ms = 2 * s->context.liveness_ms;
     fd = http_listen(host, options->port, err);
     if (fd < 0) goto done;
     s->port = http_port(fd);
-    s->daemon = http_open(&s->context, fd, write_ms, err);
+    s->daemon = http_open(&s->context, fd, err);
     if (s->daemon == NULL) goto done;
     log_event("server_open", "host=%s port=%d models=%d keys=%d", host, s->port,
               s->context.models.count, s->context.key_count);
