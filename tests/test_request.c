@@ -2,6 +2,7 @@
 #include "server/request.h"
 #include <stdlib.h>
 #include <string.h>
+#include "fault.h"
 #include "mutate.h"
 #include "server/body.h"
 #include "server_fixture.h"
@@ -170,6 +171,27 @@ static void an_arena_that_is_too_small_is_an_error(void **state) {
     done(&p);
 }
 
+static void memory_failing_at_any_point_is_an_error(void **state) {
+    (void)state;
+    json_t *body = json_loads("{" MESSAGES ", \"stop\": [\"a\"], \"logit_bias\": {\"7\": 1}}", 0,
+                              NULL);
+    for (long n = 0;; n++) {
+        struct arena arena;
+        struct request request = {0};
+        struct error err = {0};
+        arena_init(&arena, 1 << 20);
+        sampling_default(&request.sampling);
+        fault_at(FAULT_MEMORY, n);
+        bool ok = request_read_chat(body, &arena, &request, &err);
+        bool happened = fault_off();
+        assert_true(ok == (err.code == ERR_NONE));
+        if (happened) assert_int_equal(err.code, ERR_MEMORY);
+        arena_deinit(&arena);
+        if (!happened) break;
+    }
+    json_decref(body);
+}
+
 static void damaged_requests_are_read_or_refused(void **state) {
     (void)state;
     static const char *const bodies[] = {
@@ -211,6 +233,7 @@ int main(void) {
         cmocka_unit_test(prompts_come_in_four_shapes),
         cmocka_unit_test(every_mistake_is_named),
         cmocka_unit_test(an_arena_that_is_too_small_is_an_error),
+        cmocka_unit_test(memory_failing_at_any_point_is_an_error),
         cmocka_unit_test(damaged_requests_are_read_or_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
