@@ -1,6 +1,6 @@
 #!/bin/sh
-# quickstart.sh - from a fresh clone to an answer: dependencies, build, a model, the server, a question.
-# See --help.
+# quickstart.sh - from a fresh clone to an answer: dependencies, build, a model, the server, a
+# question.  See --help.
 set -eu
 
 usage() {
@@ -101,7 +101,8 @@ answer=$(mktemp)
 python3 -c 'import json, sys
 print(json.dumps({"messages": [{"role": "user", "content": sys.argv[1]}], "max_tokens": 300}))' \
     "$question" |
-    curl --noproxy "*" -sS -H 'Content-Type: application/json' -d @- -o "$answer" "$url/v1/chat/completions"
+    curl --noproxy "*" -sS -H 'Content-Type: application/json' -d @- -o "$answer" \
+        "$url/v1/chat/completions"
 python3 - "$answer" <<'END'
 import json, sys
 reply = json.load(open(sys.argv[1]))

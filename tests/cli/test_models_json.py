@@ -7,8 +7,8 @@ import pytest
 # What people have today, for another program; it must work as it is.
 EVERYDAY = """{ "qwen2.5.1-coder-7b-instruct": {
     "type": "llama-cpp", "context": 131072, "port": 8027, "timeout": 300, "maxTokens": 2048,
-    "performance": { "flashAttention": false, "batch": 4096, "ubatch": 512, "threads": 12, "parallel": 1,
-                     "contBatching": false, "cacheTypeK": "f16", "cacheTypeV": "f16" } } }
+    "performance": { "flashAttention": false, "batch": 4096, "ubatch": 512, "threads": 12,
+                     "parallel": 1, "contBatching": false, "cacheTypeK": "f16", "cacheTypeV": "f16" } } }
 """
 
 
@@ -33,7 +33,8 @@ def test_the_same_file_without_type_runs_here(home, tiny):
     entry["context"] = 1024
     entry["performance"]["threads"] = 1
     write(home, settings)
-    result = home.run("run", "qwen2.5.1-coder-7b-instruct", "hello", "-n", "4", "--log-level", "info")
+    result = home.run("run", "qwen2.5.1-coder-7b-instruct", "hello", "-n", "4",
+                      "--log-level", "info")
     assert result.code == 0, result.err
     assert "key=performance.flashAttention" in result.err
 

