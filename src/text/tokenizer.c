@@ -162,7 +162,10 @@ const int32_t *tokenizer_ends(const struct tokenizer *t, int *count) {
 }
 
 struct span tokenizer_bytes(const struct tokenizer *t, int32_t id) {
-    if (id < 0 || id >= t->vocab.size) return (struct span){"", 0};
+    struct span nothing = {"", 0};
+    if (id < 0 || id >= t->vocab.size) return nothing;
+    const unsigned shown = TOKENIZER_CONTROL | TOKENIZER_USER_DEFINED | TOKENIZER_UNKNOWN;
+    if (has_flag(t, id, TOKENIZER_UNUSED) && !has_flag(t, id, shown)) return nothing;
     return tokenizer_vocab_text(&t->vocab, t->vocab.prints[id]);
 }
 

@@ -98,7 +98,7 @@ static inline size_t first_symbol(const struct tokenizer_vocab *v, struct span t
         return 1;
     }
     size_t len = character_len(text);
-    *id = tokenizer_vocab_find(v, (struct span){text.data, len});
+    *id = tokenizer_vocab_find_plain(v, (struct span){text.data, len});
     return len;
 }
 
@@ -111,7 +111,7 @@ static inline uint32_t pair_rank(const struct tokenizer_vocab *v, struct span jo
         *merged = pair->merged;
         return pair->rank;
     }
-    *merged = tokenizer_vocab_find(v, joined);
+    *merged = tokenizer_vocab_find_plain(v, joined);
     return *merged < 0 ? none : v->ranks[*merged];
 }
 
@@ -294,17 +294,10 @@ static bool merge_long(const struct tokenizer_vocab *v, struct tokenizer_scratch
 
 /* ---- the cache, and all together ---------------------------------------------------- */
 
-/* A normal token whose text is the word: what ignore_merges takes. */
-static int32_t whole_word(const struct tokenizer_vocab *v, struct span word) {
-    int32_t id = tokenizer_vocab_find(v, word);
-    if (id >= 0 && (v->flags[id] & (TOKENIZER_CONTROL | TOKENIZER_UNKNOWN))) return -1;
-    return id;
-}
-
 static bool merge_uncached(const struct tokenizer_vocab *v, struct tokenizer_scratch *s,
                            const struct tokenizer_merge_options *options, struct span word,
                            struct tokens *out) {
-    int32_t whole = options->whole_words ? whole_word(v, word) : -1;
+    int32_t whole = options->whole_words ? tokenizer_vocab_find_plain(v, word) : -1;
     if (whole >= 0) {
         out->ids[out->count++] = whole;
         return true;

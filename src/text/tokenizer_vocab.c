@@ -132,9 +132,7 @@ static void add_spm_token(struct tokenizer_vocab *v, int32_t id, struct span tex
     }
     v->keys[id] = pool_add(v, text);
     size_t len = spaces_for_marks(text, buffer);
-    if (flags & TOKENIZER_UNUSED)
-        v->prints[id] = (struct tokenizer_key){0};
-    else if ((flags & TOKENIZER_USER_DEFINED) || len == text.len)
+    if ((flags & TOKENIZER_USER_DEFINED) || len == text.len)
         v->prints[id] = v->keys[id];
     else
         v->prints[id] = pool_add(v, (struct span){buffer, len});
@@ -153,7 +151,7 @@ static void add_bpe_token(struct tokenizer_vocab *v, int32_t id, struct span tex
     } else if (flags & (TOKENIZER_CONTROL | TOKENIZER_USER_DEFINED | TOKENIZER_UNKNOWN)) {
         bool same = (size_t)len == text.len && memcmp(buffer, text.data, text.len) == 0;
         v->prints[id] = same ? v->keys[id] : pool_add(v, text);
-    } else if (!(flags & TOKENIZER_UNUSED)) {
+    } else {
         v->prints[id] = len >= 0 ? v->keys[id] : pool_add(v, text);
     }
 }
@@ -283,7 +281,7 @@ bool tokenizer_vocab_init(struct tokenizer_vocab *v, const struct gguf *g,
     for (int byte = 0; byte < 256; byte++) { /* SPM: a byte without "<0x..>" may be a character */
         char value = (char)byte;
         if (v->byte_ids[byte] < 0)
-            v->byte_ids[byte] = tokenizer_vocab_find(v, (struct span){&value, 1});
+            v->byte_ids[byte] = tokenizer_vocab_find_plain(v, (struct span){&value, 1});
     }
     return true;
 }

@@ -30,7 +30,7 @@ enum { /* flags of a token; none: normal */
     TOKENIZER_USER_DEFINED = 2, /* matched in any text before everything else */
     TOKENIZER_UNKNOWN = 4,
     TOKENIZER_BYTE = 8,
-    TOKENIZER_UNUSED = 16,
+    TOKENIZER_UNUSED = 16,       /* prints nothing */
     TOKENIZER_STRIPS_RIGHT = 32, /* swallows the white space behind it (Phi-3) */
     TOKENIZER_END = 64,          /* ends an answer */
 };
@@ -126,6 +126,14 @@ static inline int32_t tokenizer_vocab_find(const struct tokenizer_vocab *v, stru
         if (key.len == text.len && memcmp(v->pool.data + key.offset, text.data, text.len) == 0)
             return slot->id;
     }
+}
+
+/* The same, but no control token: what may come of pieces of text. */
+static inline int32_t tokenizer_vocab_find_plain(const struct tokenizer_vocab *v,
+                                                 struct span text) {
+    int32_t id = tokenizer_vocab_find(v, text);
+    if (id >= 0 && (v->flags[id] & (TOKENIZER_CONTROL | TOKENIZER_UNKNOWN))) return -1;
+    return id;
 }
 
 static inline uint64_t tokenizer_vocab_pair_hash(const struct tokenizer_vocab *v, uint64_t ids) {
