@@ -146,7 +146,7 @@ static void send_text(struct call *call, int status, char *text, int kind) {
 }
 
 void call_json(struct call *call, int status, json_t *value) {
-    char *text = value != NULL ? json_dumps(value, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
+    char *text = value != NULL ? json_dumps(value, CALL_JSON_FLAGS) : NULL;
     json_decref(value);
     if (text == NULL)
         call_error(call, ERR_MEMORY, "no memory for the answer");
@@ -156,7 +156,7 @@ void call_json(struct call *call, int status, json_t *value) {
 
 void call_error(struct call *call, int kind, const char *text) {
     json_t *value = http_error_json(kind, text);
-    char *dumped = value != NULL ? json_dumps(value, JSON_COMPACT) : NULL;
+    char *dumped = value != NULL ? json_dumps(value, CALL_JSON_FLAGS) : NULL;
     json_decref(value);
     if (dumped == NULL) dumped = strdup("{\"error\":{\"message\":\"out of memory\"}}");
     if (call->record.finish == NULL) call->record.finish = http_error_row(kind)->code;

@@ -18,7 +18,11 @@
 struct MHD_Connection;
 struct route;
 
-enum { CALL_ARENA_BYTES_MAX = 128 << 20, CALL_ID_BYTES_MAX = 40 };
+enum {
+    CALL_ARENA_BYTES_MAX = 128 << 20,
+    /* Most numbers were floats: with seven digits 0.7f reads 0.7. */
+    CALL_JSON_FLAGS = JSON_COMPACT | JSON_REAL_PRECISION(7),
+};
 
 struct call_record { /* for the log line; routes fill it in as they learn */
     const char *model, *finish;

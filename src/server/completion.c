@@ -147,7 +147,10 @@ static void close_ended(struct completion *c) {
 static void end_all(struct completion *c) {
     for (int i = 0; i < c->choice_count; i++)
         if (c->choices[i].generation != NULL) generation_cancel(c->choices[i].generation);
-    for (int i = 0; i < c->choice_count; i++) end_choice(c, &c->choices[i]);
+    for (int i = 0; i < c->choice_count; i++) {
+        if (!c->choices[i].done) c->call->record.cached_tokens += c->choices[i].progress.cached;
+        end_choice(c, &c->choices[i]);
+    }
     close_ended(c);
 }
 

@@ -20,7 +20,7 @@ struct delivery { /* one stream */
 
 /* Takes value; NULL stands for no memory, which fails the stream through out.failed. */
 static void write_event(struct delivery *d, json_t *value) {
-    char *text = value != NULL ? json_dumps(value, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
+    char *text = value != NULL ? json_dumps(value, CALL_JSON_FLAGS) : NULL;
     json_decref(value);
     if (text == NULL) {
         d->out.failed = true;
