@@ -36,7 +36,7 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
-question=${question:-"Write a C function that reverses a string in place. Only the code."}
+question=${question:-"Write a C function that reverses a string in place. Be brief."}
 
 cd "$(dirname "$0")/.."
 . scripts/packages.sh
@@ -99,7 +99,7 @@ grep -A3 ' serves ' "$log" >&2 || true
 step "asking: $question"
 answer=$(mktemp)
 python3 -c 'import json, sys
-print(json.dumps({"messages": [{"role": "user", "content": sys.argv[1]}], "max_tokens": 300}))' \
+print(json.dumps({"messages": [{"role": "user", "content": sys.argv[1]}], "max_tokens": 400, "temperature": 0}))' \
     "$question" |
     curl --noproxy "*" -sS -H 'Content-Type: application/json' -d @- -o "$answer" \
         "$url/v1/chat/completions"
@@ -122,9 +122,9 @@ else
 
 That took $(($(date +%s) - began)) s.  The server is stopped again.  To go on:
 
-  build/longhaul run $model                    a conversation here
-  build/longhaul serve $model                  the OpenAI API at http://127.0.0.1:8027/v1
-  build/longhaul pull qwen2.5-coder-7b        the model to work with, given 16 GB of memory
-  build/longhaul --help                        what else there is
+  a conversation here          build/longhaul run $model
+  the API for your programs    build/longhaul serve $model
+  with 16 GB of memory         build/longhaul pull qwen2.5-coder-7b
+  what else there is           build/longhaul --help
 END
 fi

@@ -37,6 +37,7 @@ struct serve {
     struct served models[SERVER_MODELS_MAX];
     int count;
     struct server *server;
+    const char *host; /* borrowed from the options */
     pthread_t loader;
     bool loader_started;
     atomic_bool loaded; /* the loader is done: ready, failed and error may be read */
@@ -135,7 +136,8 @@ static bool open_server(struct serve *s, const struct options *o, struct error *
             .sampling = &s->models[i].sampling,
         };
     }
-    s->server = server_open(&(struct server_options){.host = options_text(o, OPTION_HOST),
+    s->host = options_text(o, OPTION_HOST);
+    s->server = server_open(&(struct server_options){.host = s->host,
                                                      .port = choose_port(s),
                                                      .models = models,
                                                      .model_count = s->count,
@@ -152,7 +154,8 @@ static void on_progress(void *arg, double fraction) {
     server_loading(m->serve->server, m->index, fraction);
 }
 
-static void announce(const struct serve *s, const struct served *m, const char *host) {
+static void announce(const struct serve *s, const struct served *m) {
+    const char *host = s->host;
     const struct engine_info *info = engine_info(native_engine(m->native));
     struct str memory = {0};
     load_native_memory_text(info, &memory);
@@ -176,6 +179,7 @@ static void *load_all(void *arg) {
         struct error err = {0};
         m->native = load_native_open_quietly(&m->load, on_progress, m, &err);
         if (m->native != NULL) {
+            announce(s, m); /* before anybody can see it ready */
             server_ready(s->server, i, m->native);
             s->ready++;
             continue;
@@ -194,27 +198,18 @@ static void *load_all(void *arg) {
 /* ---- running ---- */
 
 /* Waits for SIGTERM or SIGINT; false: no model could be loaded. */
-static bool wait_for_end(struct serve *s, const sigset_t *signals, const char *host,
-                         struct error *err) {
+static bool wait_for_end(struct serve *s, const sigset_t *signals, struct error *err) {
     const struct timespec poll = {.tv_nsec = SIGNAL_POLL_MS * 1000000L};
-    bool announced = false;
     for (;;) {
-        int number =
-            sigtimedwait(signals, NULL, announced ? &(struct timespec){.tv_sec = 3600} : &poll);
+        bool loaded = atomic_load(&s->loaded);
+        if (loaded && s->ready == 0) {
+            *err = s->error;
+            return false;
+        }
+        int number = loaded ? sigwaitinfo(signals, NULL) : sigtimedwait(signals, NULL, &poll);
         if (number > 0) {
             log_event("stopping", "signal=%s", number == SIGTERM ? "SIGTERM" : "SIGINT");
             return true;
-        }
-        if (announced || !atomic_load(&s->loaded))
-            continue;
-        announced = true;
-        for (int i = 0; i < s->count; i++) {
-            if (s->models[i].native != NULL)
-                announce(s, &s->models[i], host);
-        }
-        if (s->ready == 0) {
-            *err = s->error;
-            return false;
         }
     }
 }
@@ -264,7 +259,7 @@ bool cmd_serve(const struct options *o, struct error *err) {
         goto done;
     }
     s->loader_started = true;
-    ok = wait_for_end(s, &signals, options_text(o, OPTION_HOST), err);
+    ok = wait_for_end(s, &signals, err);
     if (ok)
         stop(s, &signals, options_int(o, OPTION_GRACE));
 done:
