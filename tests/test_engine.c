@@ -15,7 +15,7 @@
 #include "engine/engine.h"
 #include "tiny_model.h"
 
-enum { ANSWER_MAX = 400, WAIT_MS = 20000 };
+enum { ANSWER_MAX = 400, WAIT_MS = 120000 };
 
 struct setup {
     struct gguf *gguf;
@@ -206,6 +206,54 @@ static void a_full_pool_preempts_and_changes_no_bit(void **state) {
     }
     engine_close(small.engine);
     close_setup(&big);
+}
+
+/* A prompt that repeats itself, greedy and sampled: proposals are made, some hold, and the answer
+ * is the one without them. */
+static void speculation_changes_no_answer(void **state) {
+    (void)state;
+    struct setup plain = open_setup(&(struct engine_options){.context = 2048, .threads = 2,
+                                                             .no_speculation = true});
+    struct setup fast = open_setup(&(struct engine_options){.context = 2048, .threads = 2});
+    int32_t tokens[900];
+    struct error err = {0};
+    for (int i = 0; i < 900; i++) tokens[i] = (i % 60) * 4 % 256;
+    for (int sampled = 0; sampled < 4; sampled++) {
+        struct answer a, b, *both[] = {&a, &b};
+        for (int i = 0; i < 2; i++) {
+            struct engine_request r = {.tokens = tokens, .token_count = 900, .max_tokens = 250,
+                                       .ends = (int32_t[]){7}, .end_count = 1};
+            sampling_default(&r.sampling);
+            r.sampling.temperature = sampled ? 0.3f * (float)sampled : 0;
+            r.sampling.frequency_penalty = sampled == 3 ? 0.5f : 0;
+            /* A likely token makes this random model repeat itself, but not always. */
+            r.bias = &(struct sampling_bias){5, sampled ? 4.0f : 3.0f};
+            r.bias_count = 1;
+            r.sampling.seed = 11;
+            r.sampling.seed_set = true;
+            struct ticket *t = engine_submit(i ? fast.engine : plain.engine, &r, &err);
+            check(t != NULL, &err);
+            *both[i] = (struct answer){0};
+            struct engine_event e = {0};
+            while (e.type != ENGINE_DONE) {
+                if (!ticket_next(t, &e, 1000)) continue;
+                if (e.type == ENGINE_TOKEN) both[i]->tokens[both[i]->count++] = e.token;
+                if (e.type == ENGINE_DONE) both[i]->done = e;
+            }
+            ticket_release(t);
+        }
+        assert_int_equal(a.count, b.count);
+        assert_memory_equal(a.tokens, b.tokens, (size_t)a.count * sizeof *a.tokens);
+        assert_int_equal(a.done.finish, b.done.finish);
+        assert_int_equal(a.done.generated, b.done.generated);
+    }
+    struct engine_stats stats;
+    engine_stats(fast.engine, &stats);
+    assert_true(stats.drafted_tokens_total > 0);
+    engine_stats(plain.engine, &stats);
+    assert_int_equal(stats.drafted_tokens_total, 0);
+    close_setup(&plain);
+    close_setup(&fast);
 }
 
 static void a_cancelled_prompt_keeps_what_it_computed(void **state) {
@@ -406,6 +454,7 @@ int main(void) {
         cmocka_unit_test(the_next_turn_computes_only_what_is_new_with_the_same_bits),
         cmocka_unit_test(many_at_once_answer_as_if_alone),
         cmocka_unit_test(a_full_pool_preempts_and_changes_no_bit),
+        cmocka_unit_test(speculation_changes_no_answer),
         cmocka_unit_test(a_cancelled_prompt_keeps_what_it_computed),
         cmocka_unit_test(a_deadline_ends_a_request_with_its_own_error),
         cmocka_unit_test(a_caller_that_does_not_read_holds_up_nobody),

@@ -6,13 +6,15 @@
  *
  *     tile unit    a tile of query rows of one KV head runs its splits one after the
  *                  other and joins as it goes: prefill, where there are many tiles
- *     split unit   one split of one short span; the parts are joined afterwards, one row group at a
- *                  time: decode at depth, where there are few rows and many keys */
+ *     split unit   one split of one short span; the parts are joined afterwards: decode at
+ *                  depth, where there are few rows and many keys */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "backend/backend_internal.h"
+
+enum { SPLIT_ROWS_MAX = 16 }; /* a decode row and its proposals */
 
 struct attention_run {
     struct backend *backend;
@@ -155,14 +157,15 @@ static void plan_units(struct attention_run *run) {
     for (int i = 0; i < a->span_count; i++) {
         const struct backend_span *s = &a->spans[i];
         int splits = splits_of(s->position + s->row_count);
-        bool split = s->row_count == 1 && splits > 1 && workers > 1 &&
-                     a->span_count * kv_heads < 4 * workers &&
-                     parts + splits * kv_heads <= BACKEND_UNITS_MAX;
+        int span_parts = splits * kv_heads * s->row_count;
+        bool split = s->row_count <= SPLIT_ROWS_MAX && s->row_count <= b->tile_rows && splits > 1 &&
+                     workers > 1 && a->span_count * kv_heads < 4 * workers &&
+                     parts + span_parts <= BACKEND_UNITS_MAX;
         for (int head = 0; head < kv_heads; head++) {
             if (split) {
                 run->merge_count++;
-                for (int at = 0; at < splits; at++)
-                    b->units[run->unit_count++] = (struct attention_unit){i, head, 0, at, parts++};
+                for (int at = 0; at < splits; at++, parts += s->row_count)
+                    b->units[run->unit_count++] = (struct attention_unit){i, head, 0, at, parts};
                 continue;
             }
             /* The deepest tiles first: they take longest. */
@@ -301,8 +304,8 @@ static void unit_range(void *arg, int worker, int64_t begin, int64_t end) {
         }
         struct tile t = tile_make(run, u, worker);
         float *acc = part_of(run->backend, u->part);
-        float *max = acc + (size_t)run->group * (size_t)run->a->layout->head_dim;
-        tile_split(run, u, &t, u->split, acc, max, max + run->group);
+        float *max = acc + (size_t)t.rows * (size_t)run->a->layout->head_dim;
+        tile_split(run, u, &t, u->split, acc, max, max + t.rows);
     }
 }
 
@@ -314,11 +317,11 @@ static void merge_splits(const struct attention_run *run) {
         const struct attention_unit *u = &b->units[i];
         if (u->split != 0) continue;
         struct tile t = tile_make(run, u, 0);
-        int splits = splits_of(t.last_key[0] + 1);
+        int splits = splits_of(t.last_key[t.rows - 1] + 1);
         for (int split = 0; split < splits; split++) {
-            float *acc = part_of(b, u->part + split);
-            float *max = acc + (size_t)run->group * (size_t)head_dim;
-            b->kernels.attention_merge(t.acc, t.max, t.sum, acc, max, max + run->group, t.rows,
+            float *acc = part_of(b, u->part + split * t.positions);
+            float *max = acc + (size_t)t.rows * (size_t)head_dim;
+            b->kernels.attention_merge(t.acc, t.max, t.sum, acc, max, max + t.rows, t.rows,
                                        head_dim);
         }
         b->kernels.attention_finish(t.out, t.acc, t.sum, t.rows, head_dim);

@@ -10,7 +10,7 @@ struct attention_unit {
     int span, kv_head;
     int tile;                /* first row of the span that the unit computes */
     int split;               /* -1: the unit runs all splits itself */
-    int part;                /* index of its partial result, for split units */
+    int part;                /* of its first row's partial result, for split units */
 };
 
 struct backend {
@@ -32,7 +32,7 @@ struct backend {
     int unit_capacity;
     const void **blocks;               /* [spans][kv_heads] K pointers, then V pointers */
     size_t block_capacity;
-    float *parts;                      /* [BACKEND_UNITS_MAX] × (acc, max, sum) of a group */
+    float *parts;                      /* [BACKEND_UNITS_MAX] × (acc, max, sum) of a row's group */
     size_t parts_bytes;
     char kv_types[128];
 };

@@ -138,6 +138,8 @@ static void publish(struct engine *e) {
     s->cached_tokens_total = c.cached_tokens;
     s->generated_tokens_total = c.generated_tokens;
     s->steps_total = c.steps;
+    s->drafted_tokens_total = c.drafted_tokens;
+    s->confirmed_tokens_total = c.confirmed_tokens;
     s->prefill_tokens_per_s = c.prefill_tokens_per_s;
     s->decode_tokens_per_s = c.decode_tokens_per_s;
 }
@@ -238,6 +240,7 @@ static bool open_model(struct engine *e, const struct gguf *g, const struct engi
 static bool open_scheduler(struct engine *e, const struct engine_options *o, struct error *err) {
     const struct kernels *k = backend_kernels(e->backend);
     e->env.vocab = e->info.vocab;
+    e->env.draft = !o->no_speculation;
     e->env.context = e->info.context;
     e->env.math = (struct sampler_math){k->argmax, k->log_sum_exp};
     e->scheduler = scheduler_open(&(struct scheduler_options){

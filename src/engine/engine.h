@@ -33,6 +33,7 @@ struct engine_options { /* 0 or NULL: the default */
     int ubatch;                 /* rows computed together; default 512 */
     int parallel;               /* sequences computed at once; default 4 */
     bool no_continuous_batching; /* one request after the other */
+    bool no_speculation;         /* never guess tokens ahead (see draft.h): same answers, slower */
     enum quant_type kv_k, kv_v; /* default (QUANT_F32 = 0 means unset here): f16 */
     bool kv_types_set;          /* kv_k and kv_v are meant, even f32 */
     int64_t memory_max;         /* bytes that weights + KV + buffers may take; default: what the
@@ -119,8 +120,8 @@ struct engine_event {
 };
 
 /* Copies the request and queues it.  NULL with ERR_BUSY (queue full), ERR_CONTEXT (does not fit:
- * the sentence "This model's maximum context length is M tokens. However, your messages resulted in N
- * tokens."), ERR_ARGUMENT (a token id out of range), ERR_CANCELLED (closing). */
+ * the sentence "This model's maximum context length is M tokens. However, your messages
+ * resulted in N tokens."), ERR_ARGUMENT (a token id out of range), ERR_CANCELLED (closing). */
 struct ticket *engine_submit(struct engine *e, const struct engine_request *r, struct error *err);
 
 /* Waits up to timeout_ms for the next event; false: none yet.  After DONE always false. */
@@ -133,6 +134,7 @@ struct engine_stats {
     int64_t kv_bytes_used, kv_bytes_cached, kv_bytes_max;
     int64_t prompt_tokens_total, cached_tokens_total, generated_tokens_total;
     int64_t steps_total;
+    int64_t drafted_tokens_total, confirmed_tokens_total; /* see draft.h */
     double prefill_tokens_per_s, decode_tokens_per_s; /* recent */
 };
 void engine_stats(struct engine *e, struct engine_stats *out);

@@ -1,6 +1,7 @@
 /* measure.c - scoring, logits and benchmarks: the engine's own forward pass, run for a caller
  * who wants numbers instead of an answer.  Each runs as one job on the engine thread,
- * with pages of its own and past the prefix tree, so that nothing is reused that should be measured. */
+ * with pages of its own and past the prefix tree, so that nothing is reused that should be
+ * measured. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -13,6 +13,8 @@ enum {
     CHUNK_BESIDE_DECODE_MS = 200, /* how long a chunk may hold up somebody's next token */
     PROGRESS_EVERY_MS = 250,
     STALL_MS_MAX = 60 * 1000,  /* a caller that reads nothing for so long is gone */
+    DRAFT_SEQUENCES_MAX = 4,   /* with more of them the pass is full of work without guesses */
+    LOGIT_ROWS_MAX = ENGINE_PARALLEL_MAX + DRAFT_SEQUENCES_MAX * DRAFT_MAX,
 };
 
 struct scheduler {
@@ -29,7 +31,8 @@ struct scheduler {
     struct backend_span spans[ENGINE_PARALLEL_MAX];
     struct sequence *owners[ENGINE_PARALLEL_MAX]; /* of the spans */
     float *raw;                                   /* [vocab] logits before the sampler's changes */
-    int logit_rows[ENGINE_PARALLEL_MAX];          /* at most one a span, ascending */
+    int logit_rows[LOGIT_ROWS_MAX];               /* ascending; more than one a span: drafts */
+    struct draft_odds odds;
 };
 
 struct scheduler *scheduler_open(const struct scheduler_options *options, struct error *err) {
@@ -39,6 +42,7 @@ struct scheduler *scheduler_open(const struct scheduler_options *options, struct
         return NULL;
     }
     s->o = *options;
+    draft_odds_init(&s->odds);
     s->tokens = calloc((size_t)options->rows_max, sizeof *s->tokens);
     s->positions = calloc((size_t)options->rows_max, sizeof *s->positions);
     s->raw = calloc((size_t)options->env.vocab, sizeof *s->raw);
@@ -177,16 +181,34 @@ static bool reserve(struct scheduler *s, struct sequence *q, int end) {
     return true;
 }
 
-static void add_span(struct scheduler *s, struct sequence *q, int rows) {
+/* A span of the sequence's next `rows` tokens, of which the last `drafted` are proposals. */
+static void add_span(struct scheduler *s, struct sequence *q, int rows, int drafted) {
     s->spans[s->span_count] = (struct backend_span){
         .row = s->rows, .row_count = rows, .position = q->computed, .pages = q->page_data};
     s->owners[s->span_count++] = q;
     for (int i = 0; i < rows; i++) {
-        s->tokens[s->rows + i] = q->tokens[q->computed + i];
+        int known = rows - drafted;
+        s->tokens[s->rows + i] =
+            i < known ? q->tokens[q->computed + i] : q->draft.tokens[i - known];
         s->positions[s->rows + i] = q->computed + i;
     }
+    q->draft_right = 0;
+    q->draft.count = drafted;
     s->rows += rows;
-    if (q->computed + rows == q->count) s->logit_rows[s->logit_count++] = s->rows - 1;
+    if (q->computed + rows - drafted < q->count) return;
+    for (int i = drafted; i >= 0; i--) s->logit_rows[s->logit_count++] = s->rows - 1 - i;
+}
+
+/* How many tokens to propose for a decoding sequence; they are in q->draft. */
+static int propose(struct scheduler *s, struct sequence *q, int decoding) {
+    if (!s->o.env.draft || decoding > DRAFT_SEQUENCES_MAX) return 0;
+    draft_find(&q->index, q->tokens, q->count, &q->draft);
+    if (q->draft.count == 0) return 0;
+    int most = q->capacity - 1 - q->count; /* what the answer may still grow by, less one */
+    int chosen = draft_choose(&s->odds, &q->draft), left = s->o.rows_max - s->rows - decoding;
+    if (chosen > most) chosen = most;
+    if (chosen > left) chosen = left;
+    return chosen > 0 && ticket_room(q->ticket) > chosen ? chosen : 0;
 }
 
 static int chunk_limit(const struct scheduler *s) {
@@ -201,11 +223,17 @@ static int chunk_limit(const struct scheduler *s) {
 
 static void build(struct scheduler *s) {
     s->rows = s->prefill_rows = s->span_count = s->logit_count = 0;
+    int decoding = 0;
+    for (int i = 0; i < s->running_count; i++) decoding += s->running[i]->state == SEQ_DECODE;
     /* By age, so that a full pool takes from the youngest; preemption may shorten the list. */
     for (int i = 0; i < s->running_count; i++) {
         struct sequence *q = s->running[i];
         if (q->state != SEQ_DECODE || s->rows == s->o.rows_max) continue;
-        if (ticket_has_room(q->ticket) && reserve(s, q, q->count)) add_span(s, q, 1);
+        if (ticket_room(q->ticket) == 0) continue;
+        int drafted = propose(s, q, decoding);
+        /* Nobody gives up pages for a guess. */
+        if (!sequence_reserve(q, &s->o.env, q->count + drafted)) drafted = 0;
+        if (reserve(s, q, q->count + drafted)) add_span(s, q, 1 + drafted, drafted);
     }
     int budget = chunk_limit(s);
     for (int i = 0; i < s->running_count && budget > 0; i++) {
@@ -213,9 +241,9 @@ static void build(struct scheduler *s) {
         if (q->state != SEQ_PREFILL) continue;
         int rows = sequence_pending(q) < budget ? sequence_pending(q) : budget;
         /* The last row brings a token.  Only one that was preempted can find its ring full. */
-        if (rows == sequence_pending(q) && !ticket_has_room(q->ticket)) rows--;
+        if (rows == sequence_pending(q) && ticket_room(q->ticket) == 0) rows--;
         if (rows == 0 || !reserve(s, q, q->computed + rows)) continue;
-        add_span(s, q, rows);
+        add_span(s, q, rows, 0);
         s->prefill_rows += rows;
         budget -= rows;
     }
@@ -252,11 +280,8 @@ static bool is_end(const struct engine_request *r, int32_t token) {
     return false;
 }
 
-/* model_batch.logits: samples the sequence's next token. */
-static void sample(void *arg, int row, float *logits) {
-    struct scheduler *s = arg;
-    int span = 0;
-    struct sequence *q = owner_of(s, row, &span);
+/* The token and, where wanted, the log-probabilities of the distribution as it was. */
+static struct ticket_token choose(struct scheduler *s, struct sequence *q, float *logits) {
     const struct engine_request *r = &q->ticket->request;
     struct ticket_token out = {0};
     double log_sum = 0;
@@ -267,12 +292,32 @@ static void sample(void *arg, int row, float *logits) {
     }
     out.token = sampler_sample(q->sampler, logits);
     if (r->logprobs_wanted) out.logprob = (float)((double)s->raw[out.token] - log_sum);
-    sequence_computed(q, &s->o.env, s->spans[span].position + s->spans[span].row_count);
+    return out;
+}
+
+static bool is_over(const struct scheduler *s, const struct sequence *q) {
+    const struct engine_request *r = &q->ticket->request;
+    return is_end(r, q->tokens[q->count - 1]) || q->count >= s->o.env.context ||
+           (r->max_tokens > 0 && sequence_generated(q) >= r->max_tokens);
+}
+
+/* model_batch.logits: samples the sequence's next token.  A row behind a proposal counts
+ * only when the model itself said what was proposed. */
+static void sample(void *arg, int row, float *logits) {
+    struct scheduler *s = arg;
+    int span = 0;
+    struct sequence *q = owner_of(s, row, &span);
+    const struct backend_span *at = &s->spans[span];
+    int proposal = row - (at->row + at->row_count - 1 - q->draft.count); /* how many came before */
+    if (proposal != q->draft_right || (proposal > 0 && is_over(s, q))) return;
+    struct ticket_token out = choose(s, q, logits);
+    sequence_computed(q, &s->o.env, at->position + row - at->row + 1);
     if (q->first_token_ms == 0) q->first_token_ms = clock_ms();
     if (q->state == SEQ_PREFILL) sequence_move(q, SEQ_DECODE);
     sequence_append(q, out.token);
     s->counts.generated_tokens++;
-    if (!is_end(r, out.token)) ticket_put_token(q->ticket, &out);
+    if (proposal < q->draft.count && q->draft.tokens[proposal] == out.token) q->draft_right++;
+    if (!is_end(&q->ticket->request, out.token)) ticket_put_token(q->ticket, &out);
 }
 
 /* model_batch.cancelled: a step goes on as long as anybody in it is still there. */
@@ -291,14 +336,16 @@ static void smooth(double *rate, double now) {
 static void settle(struct scheduler *s) {
     for (int i = 0; i < s->span_count; i++) {
         struct sequence *q = s->owners[i];
-        const struct engine_request *r = &q->ticket->request;
         if (q->state == SEQ_PREFILL)
             sequence_computed(q, &s->o.env, s->spans[i].position + s->spans[i].row_count);
         if (q->state != SEQ_DECODE) continue;
-        bool ended = is_end(r, q->tokens[q->count - 1]);
-        bool full = q->count >= s->o.env.context ||
-                    (r->max_tokens > 0 && sequence_generated(q) >= r->max_tokens);
-        if (!ended && !full) continue;
+        if (q->draft.count > 0) {
+            draft_saw_answer(&s->odds, q->draft.match, q->draft.count, q->draft_right);
+            s->counts.drafted_tokens += q->draft.count;
+            s->counts.confirmed_tokens += q->draft_right;
+        }
+        if (!is_over(s, q)) continue;
+        bool ended = is_end(&q->ticket->request, q->tokens[q->count - 1]);
         int at = 0;
         while (s->running[at] != q) at++;
         remove_at(s->running, &s->running_count, at);
@@ -324,7 +371,7 @@ static void tell_all(struct scheduler *s) {
 }
 
 static void run_batch(struct scheduler *s) {
-    int64_t start = clock_ns();
+    int64_t start = clock_ns(), generated_before = s->counts.generated_tokens;
     bool computed = model_forward(s->o.model, &(struct model_batch){
         .rows = s->rows,
         .tokens = s->tokens,
@@ -340,11 +387,13 @@ static void run_batch(struct scheduler *s) {
     });
     if (!computed) return; /* the next step reaps them */
     double seconds = (double)(clock_ns() - start) / 1e9;
+    int64_t generated = s->counts.generated_tokens - generated_before;
     s->counts.steps++;
     if (s->prefill_rows >= CHUNK_ROWS_MIN)
         smooth(&s->counts.prefill_tokens_per_s, s->rows / seconds);
     else if (s->prefill_rows == 0)
-        smooth(&s->counts.decode_tokens_per_s, s->rows / seconds);
+        smooth(&s->counts.decode_tokens_per_s, (double)generated / seconds);
+    if (s->prefill_rows == 0 && s->span_count == 1) draft_saw_step(&s->odds, s->rows, seconds);
     settle(s);
 }
 

@@ -29,12 +29,13 @@ struct sequence *sequence_open(struct ticket *ticket, const struct sequence_env 
     s->ticket = ticket;
     s->count = s->prompt_count = r->token_count;
     s->capacity = r->token_count + answer + 1;
-    s->page_capacity = s->capacity / KV_PAGE_TOKENS + 2;
+    s->page_capacity = (s->capacity + DRAFT_MAX) / KV_PAGE_TOKENS + 2;
     s->tokens = malloc((size_t)s->capacity * sizeof *s->tokens);
     s->pages = calloc((size_t)s->page_capacity, sizeof *s->pages);
     s->page_data = calloc((size_t)s->page_capacity, sizeof *s->page_data);
     s->sampler = sampler_open(&r->sampling, r->bias, r->bias_count, env->vocab, &env->math, err);
-    if (!s->tokens || !s->pages || !s->page_data || !s->sampler) {
+    bool indexed = !env->draft || draft_index_init(&s->index, s->capacity, err);
+    if (!s->tokens || !s->pages || !s->page_data || !s->sampler || !indexed) {
         error_set(err, ERR_MEMORY, "no memory for a request of %d tokens", r->token_count);
         s->ticket = NULL; /* stays the caller's */
         sequence_close(s, env);
@@ -65,6 +66,7 @@ void sequence_close(struct sequence *s, const struct sequence_env *env) {
     if (!s) return;
     if (s->page_count > 0) leave_pages(s, env);
     sampler_close(s->sampler);
+    draft_index_deinit(&s->index);
     free(s->tokens);
     free(s->pages);
     free(s->page_data);

@@ -10,6 +10,7 @@
  * Engine thread only. */
 #ifndef ENGINE_SEQUENCE_H
 #define ENGINE_SEQUENCE_H
+#include "engine/draft.h"
 #include "engine/sampler.h"
 #include "engine/ticket.h"
 #include "kv/kv_page.h"
@@ -29,6 +30,9 @@ struct sequence {
     struct kv_node *node;         /* where the tree ends for this sequence */
     bool tree_full;               /* the tree had no memory for a node: later pages stay private */
     struct sampler *sampler;
+    struct draft_index index;     /* of the tokens, for proposals */
+    struct draft draft;           /* tokens proposed behind the newest one in this step */
+    int draft_right;              /* how many of them the model has confirmed */
     int cached;                   /* prompt tokens that were found in the tree at first admission */
     bool was_admitted;
     int64_t admitted_ms, first_token_ms, progress_ms;
@@ -40,6 +44,7 @@ struct sequence_env {
     struct kv_prefix *prefix;
     int vocab, context;
     struct sampler_math math;
+    bool draft;                   /* whether to propose tokens at all */
 };
 
 /* Takes over one ownership of the ticket. */

@@ -60,10 +60,10 @@ void ticket_drop(struct ticket *t) {
 
 /* ---- the engine's side ---- */
 
-bool ticket_has_room(struct ticket *t) {
+int ticket_room(struct ticket *t) {
     pthread_mutex_lock(&t->lock);
-    bool room = t->ring_count < TICKET_TOKENS_MAX;
-    if (!room && t->full_since_ms == 0) t->full_since_ms = clock_ms();
+    int room = TICKET_TOKENS_MAX - t->ring_count;
+    if (room == 0 && t->full_since_ms == 0) t->full_since_ms = clock_ms();
     pthread_mutex_unlock(&t->lock);
     return room;
 }

@@ -2,8 +2,8 @@
  *
  * One lock guards the events.  Tokens queue in a ring; progress is a single slot that is
  * overwritten, since only the newest matters; done is a single slot, written once.  The
- * engine never waits for the caller: it asks ticket_has_room first and leaves a sequence alone
- * whose ring is full. */
+ * engine never waits for the caller: it asks ticket_room first and leaves a sequence alone whose
+ * ring is full. */
 #ifndef ENGINE_TICKET_H
 #define ENGINE_TICKET_H
 #include <pthread.h>
@@ -43,7 +43,7 @@ void ticket_retain(struct ticket *t);
 void ticket_drop(struct ticket *t);    /* one owner less; the last frees it */
 
 /* The engine thread's side. */
-bool ticket_has_room(struct ticket *t);
+int ticket_room(struct ticket *t);     /* tokens that fit; 0 starts the stall clock */
 void ticket_put_token(struct ticket *t, const struct ticket_token *token);
 void ticket_put_progress(struct ticket *t, const struct engine_event *event);
 void ticket_put_done(struct ticket *t, const struct engine_event *event);
