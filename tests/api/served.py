@@ -206,7 +206,7 @@ class RealServer(Server):
         self.port = free_port()
         with open(log_path, "wb") as log:
             self.process = subprocess.Popen(
-                [program, "serve", "--model", model, "--context", "8192", "--host", self.host,
+                [program, "serve", "--model", model, "--context", "4096", "--host", self.host,
                  "--port", str(self.port)], stdout=log, stderr=log)
         deadline = time.monotonic() + self.LOAD_S
         while time.monotonic() < deadline and self.process.poll() is None:
