@@ -72,6 +72,7 @@ ninja -C build longhaul >&2
 
 step "model $model"
 file=$(build/longhaul pull "$model")
+case $model in */*) served=$file ;; *) served=$model ;; esac
 
 if curl --noproxy "*" -s -o /dev/null "$url/health"; then
     echo "quickstart.sh: something already listens on port $port; give another with --port" >&2
@@ -80,9 +81,9 @@ fi
 step "starting the server"
 log=build/quickstart-server.log
 if [ "$keep" = yes ]; then
-    nohup build/longhaul serve --model "$file" --port "$port" >"$log" 2>&1 </dev/null &
+    nohup build/longhaul serve --model "$served" --port "$port" >"$log" 2>&1 </dev/null &
 else
-    build/longhaul serve --model "$file" --port "$port" >"$log" 2>&1 </dev/null &
+    build/longhaul serve --model "$served" --port "$port" >"$log" 2>&1 </dev/null &
 fi
 server=$!
 until curl --noproxy "*" -sf -o /dev/null "$url/health"; do

@@ -29,6 +29,8 @@ struct transfer { /* one request */
     CURL *curl;
     struct fetch_facts *facts;
     char message[CURL_ERROR_SIZE];
+    int responses;           /* 1: not redirected */
+    bool linked;             /* X-Linked-Etag came */
     /* where the body goes: a file … */
     int fd;
     int64_t offset;      /* of the next byte */
@@ -58,14 +60,15 @@ static bool header_value(const char *line, size_t len, const char *name, char *o
     return true;
 }
 
-/* An entity tag: W/"…", "…" or bare. */
+/* An entity tag: W/"…", "…" or bare.  What is no SHA-256 is ignored. */
 static void take_tag(struct fetch_facts *f, const char *tag) {
+    char sum[DIGEST_TEXT_BYTES];
     if (strncmp(tag, "W/", 2) == 0)
         tag += 2;
     if (*tag == '"')
         tag++;
-    if (f->sha256[0] == '\0' && !digest_parse(f->sha256, tag))
-        f->sha256[0] = '\0';
+    if (digest_parse(sum, tag))
+        memcpy(f->sha256, sum, sizeof sum);
 }
 
 static size_t on_header(char *line, size_t size, size_t count, void *arg) {
@@ -75,8 +78,13 @@ static size_t on_header(char *line, size_t size, size_t count, void *arg) {
     char value[256];
     if (len > 5 && strncmp(line, "HTTP/", 5) == 0) {
         t->range_begin = -1; /* a new response begins */
-    } else if (header_value(line, len, "X-Linked-Etag", value, sizeof value) ||
+        t->responses++;
+    } else if (header_value(line, len, "X-Linked-Etag", value, sizeof value)) {
+        take_tag(f, value);
+        t->linked = true;
+    } else if (!t->linked && t->responses == 1 &&
                header_value(line, len, "ETag", value, sizeof value)) {
+        /* Of the hub itself; the storage behind a redirect has tags of its own making. */
         take_tag(f, value);
     } else if (header_value(line, len, "X-Linked-Size", value, sizeof value)) {
         f->bytes = strtoll(value, NULL, 10);

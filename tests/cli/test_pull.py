@@ -237,9 +237,10 @@ def test_a_name_that_is_none_is_refused(home, hub, name, expected):
 
 
 def test_any_address_of_a_model_will_do(home, hub):
-    result = home.run("pull", f"{hub.url}/storage/{REPOSITORY}/some-model-q4_k_m.gguf?x=1")
+    hub.files[REPOSITORY]["other.gguf"] = DATA
+    result = home.run("pull", f"{hub.url}/{REPOSITORY}/resolve/main/other.gguf?download=true")
     assert result.code == 0, result.err
-    assert placed(home).read_bytes() == DATA
+    assert (home.models / "other.gguf").read_bytes() == DATA
 
 
 def test_the_list_names_models_and_what_is_here(home):
