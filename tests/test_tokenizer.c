@@ -6,6 +6,7 @@
 #include <cmocka.h>
 #include <pthread.h>
 #include "base/random.h"
+#include "fault.h"
 #include "text/unicode.h"
 #include "tokenizer_fixture.h"
 
@@ -354,6 +355,70 @@ static void threads_share_one_tokenizer(void **state) {
     tokenizer_close(t);
 }
 
+/* ---- no memory ----------------------------------------------------------------------- */
+
+static struct gguf *small_file(const char *golden_name, const char *pre) {
+    json_t *golden = fixture_golden(golden_name);
+    struct gguf_write *w = fixture_vocabulary(golden);
+    if (pre != NULL) gguf_write_string(w, "tokenizer.ggml.pre", pre);
+    struct error err;
+    struct gguf *g = fixture_save(w, &err);
+    assert_non_null(g);
+    json_decref(golden);
+    return g;
+}
+
+static void check_open_without_memory(struct gguf *g) {
+    for (long n = 0;; n++) {
+        struct error err = {0};
+        fault_at(FAULT_MEMORY, n);
+        struct tokenizer *t = tokenizer_open(g, &err);
+        bool happened = fault_off();
+        if (t == NULL && err.code != ERR_MEMORY) fail_msg("%s", err.text);
+        assert_int_equal(t == NULL, happened);
+        tokenizer_close(t);
+        if (!happened) return;
+    }
+}
+
+static void check_encode_without_memory(struct gguf *g) {
+    /* A word for the heap, one for the scan, ill-formed bytes for the shadow, pieces to join. */
+    static const char front[] = "the \xFF\xFE 12 <|im_end|>";
+    char text[400];
+    memset(text, 'e', sizeof text);
+    memcpy(text, front, sizeof front - 1);
+    struct tokenizer_piece pieces[2] = {{{text, 100}, true}, {{text + 100, 300}, false}};
+    for (long n = 0;; n++) {
+        struct error err = {0};
+        struct tokenizer *t = tokenizer_open(g, &err);
+        struct tokens ids = {0};
+        assert_true(tokens_add(&ids, 7));
+        fault_at(FAULT_MEMORY, n);
+        bool ok = tokenizer_encode_pieces(t, pieces, 2, &ids, &err);
+        bool happened = fault_off();
+        assert_int_equal(ok, !happened);
+        if (!ok) assert_int_equal(err.code, ERR_MEMORY);
+        if (!ok) assert_int_equal(ids.count, 1); /* as it was */
+        ids.count = 0;
+        assert_true(tokenizer_encode_pieces(t, pieces, 2, &ids, &err)); /* and it recovers */
+        tokens_deinit(&ids);
+        tokenizer_close(t);
+        if (!happened) return;
+    }
+}
+
+static void a_lack_of_memory_is_an_error(void **state) {
+    (void)state;
+    struct gguf *g[] = {small_file("tokenizer_bpe.json", "qwen2"),
+                        small_file("tokenizer_bpe.json", "deepseek-v3"),
+                        small_file("tokenizer_spm.json", NULL)};
+    for (int i = 0; i < 3; i++) {
+        check_open_without_memory(g[i]);
+        check_encode_without_memory(g[i]);
+        gguf_close(g[i]);
+    }
+}
+
 static void ids_outside_the_vocabulary_are_nothing(void **state) {
     (void)state;
     struct tokenizer *t = fixture_bpe("qwen2");
@@ -387,6 +452,7 @@ int main(void) {
         cmocka_unit_test(untrusted_text_never_makes_a_control_token),
         cmocka_unit_test(random_untrusted_text_never_makes_a_control_token),
         cmocka_unit_test(threads_share_one_tokenizer),
+        cmocka_unit_test(a_lack_of_memory_is_an_error),
         cmocka_unit_test(ids_outside_the_vocabulary_are_nothing),
     };
     return cmocka_run_group_tests_name("tokenizer", tests, NULL, NULL);

@@ -18,7 +18,8 @@ struct reply *reply_open(const char *const *stops, int stop_count, struct error 
 void reply_close(struct reply *r);
 
 /* Takes text; appends to out what may be shown now.  Returns true once a stop string
- * was met: out ends before it, and later calls add nothing. */
+ * was met: out ends before it, and later calls add nothing.  The stop string that is complete first
+ * counts, however the text is cut into calls; of two completed by one byte, the longer. */
 bool reply_add(struct reply *r, struct span text, struct str *out);
 /* The end of the answer without a stop string: releases what was held back. */
 void reply_finish(struct reply *r, struct str *out);
