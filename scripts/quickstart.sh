@@ -100,7 +100,8 @@ grep -A3 ' serves ' "$log" >&2 || true
 step "asking: $question"
 answer=$(mktemp)
 python3 -c 'import json, sys
-print(json.dumps({"messages": [{"role": "user", "content": sys.argv[1]}], "max_tokens": 400, "temperature": 0}))' \
+print(json.dumps({"messages": [{"role": "user", "content": sys.argv[1]}],
+                  "max_tokens": 400, "temperature": 0}))' \
     "$question" |
     curl --noproxy "*" -sS -H 'Content-Type: application/json' -d @- -o "$answer" \
         "$url/v1/chat/completions"

@@ -8,7 +8,8 @@ import pytest
 EVERYDAY = """{ "qwen2.5.1-coder-7b-instruct": {
     "type": "llama-cpp", "context": 131072, "port": 8027, "timeout": 300, "maxTokens": 2048,
     "performance": { "flashAttention": false, "batch": 4096, "ubatch": 512, "threads": 12,
-                     "parallel": 1, "contBatching": false, "cacheTypeK": "f16", "cacheTypeV": "f16" } } }
+                     "parallel": 1, "contBatching": false,
+                     "cacheTypeK": "f16", "cacheTypeV": "f16" } } }
 """
 
 
