@@ -23,6 +23,7 @@ static bool engine_options(const struct options *o, struct engine_options *e, st
         .ubatch = (int)options_int(o, OPTION_UBATCH),
         .parallel = (int)options_int(o, OPTION_PARALLEL),
         .no_continuous_batching = !options_bool(o, OPTION_CONT_BATCHING),
+        .no_speculation = !options_bool(o, OPTION_SPECULATION),
         .kv_types_set = true,
         .memory_max = options_int(o, OPTION_MEMORY),
         .cpu = strcmp(cpu, "auto") == 0 ? NULL : cpu,
