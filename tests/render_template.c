@@ -1,12 +1,14 @@
 /* render_template.c - renders templates for tests in other languages.
  *
  * Reads one JSON object a line from stdin: {"template": source, "globals": {…}, "trusted": [names],
- * "now": seconds}.  Answers each with a line: {"text": …, "runs": [[end, trusted], …]} or
- * {"error": …, "code": …}. */
+ * "now": seconds}, or {"template": source, "chat": {"messages", "tools", "kwargs", "prompt"}}, whose
+ * messages are normalised first.  Answers each with a line: {"text": …, "runs": [[end, trusted], …]}
+ * or {"error": …, "code": …}.  {"template": source, "facts": true} says what a probe finds out. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "text/template.h"
+#include "text/chat.h"
+#include "text/chat_probe.h"
 
 enum { TRUSTED_MAX = 16 };
 
@@ -25,10 +27,45 @@ static json_t *success(const struct template_output *out) {
     return json_pack("{s:s%,s:o}", "text", str_text(&out->text), out->text.len, "runs", runs);
 }
 
+static json_t *facts(const char *source) {
+    struct error err = {0};
+    struct chat_facts f = {0};
+    struct template *t = template_open(span_of(source), "template", &err);
+    if (!t) return failure(&err);
+    json_t *globals = json_pack("{s:s,s:s}", "bos_token", "<s>", "eos_token", "</s>");
+    chat_probe(t, globals, &f);
+    json_decref(globals);
+    template_close(t);
+    return json_pack("{s:b,s:b,s:b,s:b,s:b,s:b,s:b,s:b,s:b,s:b,s:b}", "renders", f.renders, "system",
+                     f.system, "tools", f.tools, "calls", f.calls, "results", f.results,
+                     "call_strings", f.call_strings, "call_null", f.call_null, "short_ids",
+                     f.short_ids, "alternates", f.alternates, "parts", f.parts, "empty_tools",
+                     f.empty_tools);
+}
+
+static json_t *chat(const char *source, const json_t *request) {
+    struct error err = {0};
+    struct template_output out = {0};
+    struct chat_input in = {
+        .messages = json_object_get(request, "messages"),
+        .tools = json_object_get(request, "tools"),
+        .kwargs = json_object_get(request, "kwargs"),
+        .add_generation_prompt = json_is_true(json_object_get(request, "prompt")),
+    };
+    struct chat_template *c = chat_template_open(NULL, NULL, source, &err);
+    json_t *result = c && chat_render(c, &in, &out, &err) ? success(&out) : failure(&err);
+    template_output_deinit(&out);
+    chat_template_close(c);
+    return result;
+}
+
 static json_t *answer(json_t *request) {
     struct error err = {0};
     struct template_output out = {0};
     const json_t *source = json_object_get(request, "template");
+    if (json_is_true(json_object_get(request, "facts"))) return facts(json_string_value(source));
+    if (json_object_get(request, "chat"))
+        return chat(json_string_value(source), json_object_get(request, "chat"));
     const json_t *names = json_object_get(request, "trusted");
     const char *trusted[TRUSTED_MAX + 1] = {0};
     for (size_t i = 0; i < json_array_size(names) && i < TRUSTED_MAX; i++)
