@@ -106,6 +106,7 @@ class Server:
     """What the fake and the real one share: requests."""
 
     host = "127.0.0.1"
+    hang_s = HANG_S
     port = None
     process = None
 
@@ -114,10 +115,10 @@ class Server:
         return f"http://{self.host}:{self.port}/v1"
 
     def connect(self):
-        return http.client.HTTPConnection(self.host, self.port, timeout=HANG_S)
+        return http.client.HTTPConnection(self.host, self.port, timeout=self.hang_s)
 
     def socket(self):
-        return socket.create_connection((self.host, self.port), timeout=HANG_S)
+        return socket.create_connection((self.host, self.port), timeout=self.hang_s)
 
     def request(self, method, path, body=None, headers=None, connection=None):
         connection = connection or self.connect()
@@ -199,6 +200,7 @@ class FakeServer(Server):
 
 class RealServer(Server):
     LOAD_S = 120
+    hang_s = 240  # a prompt takes its time on a busy machine
 
     def __init__(self, program, model, log_path):
         self.model = model.name.removesuffix(".gguf")
@@ -206,7 +208,7 @@ class RealServer(Server):
         self.port = free_port()
         with open(log_path, "wb") as log:
             self.process = subprocess.Popen(
-                [program, "serve", "--model", model, "--context", "4096", "--host", self.host,
+                [program, "serve", "--model", model, "--context", "2048", "--host", self.host,
                  "--port", str(self.port)], stdout=log, stderr=log)
         deadline = time.monotonic() + self.LOAD_S
         while time.monotonic() < deadline and self.process.poll() is None:

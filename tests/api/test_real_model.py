@@ -46,7 +46,7 @@ def test_the_next_turn_computes_only_what_is_new(real):
 
 
 def test_hanging_up_while_the_prompt_is_computed_keeps_what_was_computed(real):
-    question = "Count the words. " + " ".join(f"w{i * 31 % 997}" for i in range(900))
+    question = "Count the words. " + " ".join(f"w{i * 31 % 997}" for i in range(450))
     stream = real.stream(question, max_tokens=4)
     for chunk in stream:
         progress = chunk.get("prompt_progress")

@@ -65,7 +65,7 @@ async function freePort() {
 
 export async function startReal() {
   const port = await freePort();
-  const child = spawn(realProgram, ['serve', '--model', model, '--context', '4096', '--host',
+  const child = spawn(realProgram, ['serve', '--model', model, '--context', '2048', '--host',
     '127.0.0.1', '--port', String(port)], { stdio: 'ignore' });
   let ended;
   child.on('exit', (code) => { ended = code; });
