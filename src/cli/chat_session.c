@@ -78,6 +78,7 @@ struct watch { /* one answer while it is made */
 static void on_progress(struct watch *w, const struct engine_event *e) {
     if (e->queued)
         return;
+    w->bar.start_done = e->prompt_cached; /* what cost no time is no speed */
     progress_update(&w->bar, e->prompt_processed, e->prompt_total);
 }
 

@@ -2,6 +2,7 @@
 #include "cli/progress.h"
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 #include "base/clock.h"
@@ -78,7 +79,8 @@ void progress_update(struct progress *p, int64_t done, int64_t total) {
     char amount[160], bar[BAR_COLUMNS_MAX + 1] = "";
     amounts(p, amount, sizeof amount, done, total);
     int columns = terminal_columns() - 1;
-    int room = columns - (int)sizeof "longhaul" - 70;
+    /* "LABEL [BAR] AMOUNT" */
+    int room = columns - (int)strlen(p->label) - (int)strlen(amount) - 4;
     room = room > BAR_COLUMNS_MAX ? BAR_COLUMNS_MAX : room;
     if (room >= 8 && total > 0) {
         int full = (int)((double)room * (double)done / (double)total);
