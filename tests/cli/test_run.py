@@ -59,7 +59,7 @@ def test_the_conversation_has_commands(home, tiny, tmp_path):
     import os
     leader, follower = pty.openpty()
     lines = "hello\n/nothing\n/save talk.json\n/clear\n/quit\n"
-    process = home.start("run", tiny, "-n", "4", *SHORT, stdin=follower,
+    process = home.start("run", tiny, "-n", "4", "--seed", "7", *SHORT, stdin=follower,
                          stdout=-1, stderr=-1)
     os.write(leader, lines.encode())
     out, err = process.communicate(timeout=60)
