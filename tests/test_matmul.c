@@ -17,7 +17,11 @@
 #include "kernels/kernels.h"
 #include "quant/quant_block.h"
 
+#if defined(__aarch64__)
+static const char *const levels[] = {"neon", "dotprod", "i8mm"};
+#else
 static const char *const levels[] = {"avx2", "avx512", "amx"};
+#endif
 enum { LEVELS = sizeof levels / sizeof levels[0], FILL_CANARY = 0x5a };
 
 /* ---- memory that ends where a page may not be touched -------------------------------------- */

@@ -26,5 +26,6 @@ static inline float act_inverse_scale(float *d, uint32_t max_bits) {
 void act_add_plain(struct kernels *k);
 void act_add_avx2(struct kernels *k);
 void act_add_avx512(struct kernels *k);
+void act_add_neon(struct kernels *k);
 
 #endif

@@ -90,8 +90,14 @@ static const struct {
     bool (*add)(struct kernels *k);
 } levels[] = {
     {"plain", add_plain},
+#if defined(__aarch64__)
+    {"neon", kernels_add_neon},
+    {"dotprod", kernels_add_dotprod},
+    {"i8mm", kernels_add_i8mm},
+#else
     {"avx2", kernels_add_avx2},
     {"avx512", kernels_add_avx512},
+#endif
 };
 
 enum { LEVELS = sizeof levels / sizeof levels[0] };
@@ -110,5 +116,9 @@ bool kernels_init(struct kernels *k, const char *limit) {
 }
 
 const char *kernels_levels(void) {
+#if defined(__aarch64__)
+    return "plain, neon, dotprod, i8mm";
+#else
     return "plain, avx2, avx512";
+#endif
 }

@@ -168,10 +168,14 @@ struct kernels {
 void kernels_add_plain(struct kernels *k);
 bool kernels_add_avx2(struct kernels *k);
 bool kernels_add_avx512(struct kernels *k);
+bool kernels_add_neon(struct kernels *k); /* arm64: these three */
+bool kernels_add_dotprod(struct kernels *k);
+bool kernels_add_i8mm(struct kernels *k);
 
 /* All that this CPU has, up to and including the level named by limit ("plain", "avx2", "avx512",
- * NULL or "auto": no limit).  False: no such level, or the CPU lacks it. */
+ * on arm64 "neon", "dotprod", "i8mm"; NULL or "auto": no limit).  False: this kind of CPU has
+ * no such level, or this CPU lacks it. */
 bool kernels_init(struct kernels *k, const char *limit);
-const char *kernels_levels(void); /* "plain, avx2, avx512": for errors and help */
+const char *kernels_levels(void); /* of this kind, "plain, avx2, …": for errors and help */
 
 #endif

@@ -25,4 +25,13 @@ void attention_few_add_avx512(struct kernels *k); /* few_scores, few_values of k
 void vector_add_avx512(struct kernels *k);
 void kv_add_avx512(struct kernels *k);
 
+void matmul_add_neon(struct kernels *k);
+void attention_add_neon(struct kernels *k);
+void attention_few_add_neon(struct kernels *k); /* few_scores, few_values of kv[] */
+void vector_add_neon(struct kernels *k);
+void kv_add_neon(struct kernels *k);
+
+void matmul_add_dotprod(struct kernels *k); /* on top of neon */
+void matmul_add_i8mm(struct kernels *k); /* on top of dotprod, whose functions it calls */
+
 #endif
