@@ -19,6 +19,8 @@ COVERS_LINES = 12  # of a test's head, where "Covers:" may stand
 # Kernels for one instruction set are tested through the table: tests/test_kernels*.c.
 ISA_SUFFIX = re.compile(
     r"_(plain|sse\d*|avx2?|avx512|avx512\w+|amx|neon|sve2?|dotprod|i8mm|vnni|avxvnni)$")
+# What a program wrote is tested through those who use it.
+GENERATED = re.compile(r"written\s+(\*\s+)?by\s+(\*\s+)?tools/", re.I)
 TEXT_SUFFIXES = {".c", ".h", ".cu", ".cuh", ".py", ".sh", ".md", ".build", ".txt", ".json", ".mjs",
                  ".js", ".css", ".html", ".yml", ".yaml", ".toml", ".service", ".options", ""}
 CODE_SUFFIXES = {".c", ".h", ".cu", ".cuh", ".py", ".sh", ".build", ".mjs", ".js"}
