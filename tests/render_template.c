@@ -1,9 +1,12 @@
 /* render_template.c - renders templates for tests in other languages.
  *
- * Reads one JSON object a line from stdin: {"template": source, "globals": {…}, "trusted": [names],
- * "now": seconds}, or {"template": source, "chat": {"messages", "tools", "kwargs", "prompt"}}, whose
- * messages are normalised first.  Answers each with a line: {"text": …, "runs": [[end, trusted], …]}
- * or {"error": …, "code": …}.  {"template": source, "facts": true} says what a probe finds out. */
+ * Reads one JSON object a line from stdin, answers each with a line.
+ *
+ *     {"template": source, "globals": {}, "trusted": [names], "now": seconds}    rendered as it is
+ *     {"template": source, "chat": {"messages", "tools", "kwargs", "prompt"}}    as a conversation
+ *     {"template": source, "facts": true}                                        what a probe says
+ *
+ * Answers: {"text": text, "runs": [[end, trusted]]} or {"error": message, "code": name}. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,8 +39,8 @@ static json_t *facts(const char *source) {
     chat_probe(t, globals, &f);
     json_decref(globals);
     template_close(t);
-    return json_pack("{s:b,s:b,s:b,s:b,s:b,s:b,s:b,s:b,s:b,s:b,s:b}", "renders", f.renders, "system",
-                     f.system, "tools", f.tools, "calls", f.calls, "results", f.results,
+    return json_pack("{s:b,s:b,s:b,s:b,s:b,s:b,s:b,s:b,s:b,s:b,s:b}", "renders", f.renders,
+                     "system", f.system, "tools", f.tools, "calls", f.calls, "results", f.results,
                      "call_strings", f.call_strings, "call_null", f.call_null, "short_ids",
                      f.short_ids, "alternates", f.alternates, "parts", f.parts, "empty_tools",
                      f.empty_tools);

@@ -137,7 +137,8 @@ static bool check_kwargs(const json_t *kwargs, struct error *err) {
 
 bool chat_render(const struct chat_template *c, const struct chat_input *in,
                  struct template_output *out, struct error *err) {
-    /* Roles of the fixed list are words of ours: templates build tokens of them ('<|' + role + '|>'). */
+    /* Roles of the fixed list are words of ours, and templates build tokens of them:
+     * '<|' + message.role + '|>'. */
     const char *trusted[] = {"bos_token", "eos_token", "messages[].role", NULL};
     bool ok = false, roles_known = false;
     json_t *messages = NULL, *tools = NULL, *adapted = NULL, *variables = NULL;

@@ -4,8 +4,8 @@
  * are normalised for them, what a template without tool support needs, and the built-in ChatML used
  * when a model carries no template.
  *
- * What templates cannot do is found out when they are opened, by rendering probes (chat_probe.h), and
- * made up for in the messages: see chat_adapt.h. */
+ * What templates cannot do is found out when they are opened, by rendering probes (chat_probe.h),
+ * and made up for in the messages: see chat_adapt.h. */
 #ifndef TEXT_CHAT_H
 #define TEXT_CHAT_H
 #include <jansson.h>
@@ -35,8 +35,8 @@ struct chat_input {
 bool chat_render(const struct chat_template *c, const struct chat_input *in,
                  struct template_output *out, struct error *err);
 
-/* Renders and tokenises; special tokens only in the template's own text.  Where the vocabulary wants
- * a BOS, the ids begin with exactly one, whether or not the template prints it. */
+/* Renders and tokenises; special tokens only in the template's own text.  Where the vocabulary
+ * wants a BOS, the ids begin with exactly one, whether or not the template prints it. */
 bool chat_tokenize(const struct chat_template *c, const struct tokenizer *t,
                    const struct chat_input *in, struct tokens *out, struct error *err);
 

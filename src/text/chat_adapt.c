@@ -35,8 +35,8 @@ static bool set_content(json_t *message, const struct str *text, struct error *e
     return json_object_set_new(message, "content", content) == 0 || no_memory(err);
 }
 
-/* JSON text as Python's json.dumps writes it, which models have seen in training: with the templates'
- * own writer, so that both agree. */
+/* JSON text as Python's json.dumps writes it, which models have seen in training: with the
+ * templates' own writer, so that both agree. */
 static void add_json(struct str *text, const json_t *value) {
     struct arena arena;
     arena_init(&arena, TEMPLATE_RENDER_BYTES_MAX);
@@ -61,9 +61,8 @@ static bool push(struct adapter *a, json_t *message) {
 /* ---- tools as text --------------------------------------------------------------------- */
 
 static void describe_tools(struct str *text, const json_t *tools) {
-    str_add_text(text,
-                 "# Functions\n\nYou can call functions to help with the request. They are described "
-                 "here as JSON, one a line:\n<tools>\n");
+    str_add_text(text, "# Functions\n\nYou can call functions to help with the request. They are "
+                       "described here as JSON, one a line:\n<tools>\n");
     for (size_t i = 0; i < json_array_size(tools); i++) {
         add_json(text, json_array_get(tools, i));
         str_add_char(text, '\n');
@@ -117,7 +116,7 @@ static bool push_result_as_text(struct adapter *a, const json_t *message, bool j
 
 /* ---- calls for the template ------------------------------------------------------------ */
 
-/* Nine letters and digits that stand for id: itself if it is such, else its FNV-1a hash in base 36. */
+/* Nine letters and digits that stand for id: itself if it is such, else its hash in base 36. */
 static void shorten_id(const char *id, char out[SHORT_ID_CHARS + 1]) {
     static const char digits[] = "0123456789abcdefghijklmnopqrstuvwxyz";
     bool fits = strlen(id) == SHORT_ID_CHARS;

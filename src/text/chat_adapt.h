@@ -18,7 +18,7 @@
 #include "base/error.h"
 
 struct chat_facts {
-    bool renders;          /* a plain user message comes through at all; otherwise nothing is known */
+    bool renders; /* a plain user message comes through at all; otherwise nothing is known */
     bool system;
     bool tools;            /* the functions are shown to the model */
     bool calls;            /* and so are earlier calls, */
@@ -31,7 +31,8 @@ struct chat_facts {
     bool empty_tools;      /* without tools, wants [] rather than none */
 };
 
-/* messages: as chat_message_check made them; tools: an array, perhaps empty.  A new array or NULL. */
+/* messages: as chat_message_check made them; tools: an array, perhaps empty.  A new array, or NULL
+ * with err set. */
 json_t *chat_adapt(const struct chat_facts *facts, const json_t *messages, const json_t *tools,
                    struct error *err);
 

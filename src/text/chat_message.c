@@ -46,8 +46,8 @@ static const json_t *part_text(const json_t *part, const char *place, struct err
         return NULL;
     }
     if (is_listed(media, type)) {
-        error_set(err, ERR_UNSUPPORTED, "%s: a part of type \"%s\"; the model reads text only", place,
-                  type);
+        error_set(err, ERR_UNSUPPORTED, "%s: a part of type \"%s\"; the model reads text only",
+                  place, type);
         return NULL;
     }
     if (strcmp(type, "refusal") == 0) text = json_object_get(part, "refusal");
@@ -155,6 +155,7 @@ static bool read_calls(const json_t *message, size_t index, json_t **out, struct
     char place[PLACE_BYTES];
     const json_t *calls = json_object_get(message, "tool_calls");
     const json_t *old = json_object_get(message, "function_call");
+    bool ok = false;
     *out = NULL;
     if (calls && !json_is_null(calls) && !json_is_array(calls))
         return error_set(err, ERR_ARGUMENT, "messages[%zu].tool_calls: must be an array", index);
@@ -162,21 +163,20 @@ static bool read_calls(const json_t *message, size_t index, json_t **out, struct
     for (size_t i = 0; i < json_array_size(calls); i++) {
         snprintf(place, sizeof place, "messages[%zu].tool_calls[%zu]", index, i);
         json_t *call = read_call(json_array_get(calls, i), place, err);
-        if (!call || json_array_append_new(list, call)) goto fail;
+        if (!call || json_array_append_new(list, call)) goto done;
     }
     if (json_array_size(list) == 0 && json_is_object(old)) {
         snprintf(place, sizeof place, "messages[%zu].function_call", index);
         json_t *function = read_function(old, place, err);
         json_t *call = function ? json_pack("{s:s,s:o}", "type", "function", "function", function)
                                 : NULL;
-        if (!call || json_array_append_new(list, call)) goto fail;
+        if (!call || json_array_append_new(list, call)) goto done;
     }
-    if (json_array_size(list)) *out = list;
-    else json_decref(list);
-    return true;
-fail:
+    if (json_array_size(list)) *out = json_incref(list);
+    ok = list != NULL;
+done:
     json_decref(list);
-    return error_set(err, ERR_MEMORY, "no memory for the messages"); /* unless err is set already */
+    return ok || no_memory(err); /* unless err is set already */
 }
 
 /* ---- messages -------------------------------------------------------------------------- */
@@ -186,7 +186,8 @@ static const char *read_role(const json_t *message, size_t index, bool *known, s
     static const char *const fixed[] = {"system", "user", "assistant", "tool", NULL};
     const json_t *role = json_object_get(message, "role");
     if (!json_is_string(role) || !is_text(role)) {
-        error_set(err, ERR_ARGUMENT, "messages[%zu].role: must be a string that is not empty", index);
+        error_set(err, ERR_ARGUMENT, "messages[%zu].role: must be a string that is not empty",
+                  index);
         return NULL;
     }
     const char *name = json_string_value(role);
@@ -274,7 +275,8 @@ static json_t *read_tool(const json_t *tool, size_t index, struct error *err) {
     const json_t *function = json_object_get(tool, "function");
     if (!json_is_object(tool) || !json_is_object(function)) {
         error_set(err, ERR_ARGUMENT,
-                  "tools[%zu]: must be an object {\"type\": \"function\", \"function\": {…}}", index);
+                  "tools[%zu]: must be an object {\"type\": \"function\", \"function\": {…}}",
+                  index);
         return NULL;
     }
     if (!is_text(json_object_get(function, "name"))) {

@@ -98,7 +98,8 @@ static json_t *result(struct call_shape shape) {
 
 /* Whether a call of this shape comes through, its arguments as JSON and not as a string of JSON
  * ("{\"zq…\": …}", with a backslash) or a Python dict ({'zq…': …}). */
-static bool call_works(struct probe *p, struct call_shape shape, json_t *with_tools, bool *results) {
+static bool call_works(struct probe *p, struct call_shape shape, json_t *with_tools,
+                       bool *results) {
     json_t *messages = json_pack("[o,o,o]", user(), call(shape), result(shape));
     bool ok = render(p, messages, with_tools, false) && shows(p, MARK_CALL) &&
               shows(p, "\"" MARK_ARGUMENT "\":") && !(shape.null && shows(p, "None"));
@@ -135,7 +136,8 @@ void chat_probe(const struct template *t, const json_t *globals, struct chat_fac
     struct chat_facts f = {0};
     probe_content(&p, &f);
     if (!f.renders || f.parts) {
-        /* Nothing is known, or text must be wrapped (such templates are recent and can do the rest). */
+        /* Nothing is known, or text must be wrapped (such templates are recent and can do the
+         * rest). */
         f.system = f.tools = f.calls = f.results = f.call_null = true;
         *out = f;
         str_deinit(&p.text);

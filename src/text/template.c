@@ -1,8 +1,8 @@
 /* template.c - compiling a template and rendering it: the outside of the language.
  *
- * The compiled tree lies in one arena and is never written again, so any number of threads may render
- * it.  A render has its own arena, which takes the caller's JSON apart without copying its strings,
- * and its own budgets (template_state.h). */
+ * The compiled tree lies in one arena and is never written again, so any number of threads may
+ * render it.  A render has its own arena, which takes the caller's JSON apart without copying its
+ * strings, and its own budgets (template_state.h). */
 #include "text/template.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,7 +69,8 @@ static bool is_listed(const char *const *names, const char *name) {
 }
 
 /* "messages[].role": marks that member of every item of that list as trusted. */
-static void trust_members(struct template_state *s, struct template_value list, struct span member) {
+static void trust_members(struct template_state *s, struct template_value list,
+                          struct span member) {
     for (size_t i = 0; list.type == VALUE_LIST && i < list.list->count; i++) {
         struct template_value item = list.list->items[i];
         if (item.type != VALUE_DICT) continue;
@@ -141,9 +142,9 @@ void template_output_deinit(struct template_output *o) {
     *o = (struct template_output){0};
 }
 
-bool template_render(const struct template *t, const json_t *globals, const char *const *trusted_keys,
-                     const struct template_options *options, struct template_output *out,
-                     struct error *err) {
+bool template_render(const struct template *t, const json_t *globals,
+                     const char *const *trusted_keys, const struct template_options *options,
+                     struct template_output *out, struct error *err) {
     struct arena arena;
     struct error own = {0}; /* the caller's may be NULL */
     arena_init(&arena, TEMPLATE_RENDER_BYTES_MAX);

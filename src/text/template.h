@@ -2,9 +2,9 @@
  *
  * A template is compiled once and rendered many times, by any thread.  Values come in as jansson
  * trees.  Semantics follow jinja2's immutable sandbox with trim_blocks and lstrip_blocks, as
- * transformers sets it up (raise_exception, strftime_now, tojson without HTML escapes, loopcontrols,
- * generation).  Left out, and refused by name: include, import, extends, block, autoescape and what
- * changes a list or a dict.  Integers have 64 bits; more is an error.
+ * transformers sets it up (raise_exception, strftime_now, tojson without HTML escapes,
+ * loopcontrols, generation).  Left out, and refused by name: include, import, extends, block,
+ * autoescape and what changes a list or a dict.  Integers have 64 bits; more is an error.
  *
  * A template is hostile input: source bytes, nesting, steps, memory and output are limited, all in
  * template_state.h.  Rendering one megabyte of messages takes a few milliseconds. */

@@ -158,7 +158,8 @@ static bool slice_of(struct template_state *s, const struct template_value bound
     /* Lengths are far below 2^62, so a longer step takes one item as well as the longest. */
     if (out->step > INT64_MAX / 4) out->step = INT64_MAX / 4;
     if (out->step < -(INT64_MAX / 4)) out->step = -(INT64_MAX / 4);
-    int64_t distance = up ? stop - out->start : out->start - stop, step = up ? out->step : -out->step;
+    int64_t distance = up ? stop - out->start : out->start - stop;
+    int64_t step = up ? out->step : -out->step;
     out->count = distance <= 0 ? 0 : (size_t)((distance - 1) / step + 1);
     return true;
 }

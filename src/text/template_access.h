@@ -16,8 +16,8 @@ struct template_value template_access_item(struct template_state *s, struct temp
 struct template_value template_access_slice(struct template_state *s, struct template_value object,
                                             const struct template_value bounds[3]);
 
-/* "a.b.0" of a filter's attribute=…; what is undefined on the way becomes `otherwise`, unless that is
- * VALUE_MISSING or none. */
+/* "a.b.0" of a filter's attribute argument; what is undefined on the way becomes `otherwise`,
+ * unless that is VALUE_MISSING or none. */
 struct template_value template_access_path(struct template_state *s, struct template_value object,
                                            struct template_value path,
                                            struct template_value otherwise);

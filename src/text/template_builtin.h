@@ -1,10 +1,9 @@
-/* template_builtin.h - the tables of what the language brings along: filters, tests, methods, globals.
+/* template_builtin.h - the tables of what the language brings: filters, tests, methods, globals.
  *
  * Each is a row with a name, a function and the names of its parameters.  The dispatcher binds the
  * arguments of a call to the parameters ("width|first|blank": three, by position or by name; a "*"
- * instead means the function takes them as they are, a "/" in front that names are not accepted) and
- * checks the number; the function finds them in
- * order, VALUE_MISSING where not given. */
+ * instead means the function takes them as they are, a "/" in front that names are not accepted)
+ * and checks the number; the function finds them in order, VALUE_MISSING where not given. */
 #ifndef TEXT_TEMPLATE_BUILTIN_H
 #define TEXT_TEMPLATE_BUILTIN_H
 #include "text/template_value.h"

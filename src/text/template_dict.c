@@ -1,8 +1,9 @@
 /* template_dict.c - insertion-ordered hash table; see the header.
  *
- * Up to DICT_LINEAR_MAX entries are compared one by one, by hash first; chat messages have a handful
- * of keys.  Past that an open-addressing index of entry numbers is kept, at most half full.  A probe
- * costs a step, so a template that builds colliding keys runs out of its budget, not of our time. */
+ * Up to DICT_LINEAR_MAX entries are compared one by one, by hash first; chat messages have a
+ * handful of keys.  Past that an open-addressing index of entry numbers is kept, at most half full.
+ * A probe costs a step, so a template that builds colliding keys runs out of its budget, not of our
+ * time. */
 #include "text/template_dict.h"
 #include <math.h>
 #include <string.h>

@@ -292,7 +292,8 @@ static struct template_value rest_named(struct template_state *s,
     struct template_dict *rest = template_dict_new(s, 0);
     for (size_t i = 0; rest && args->named && i < args->named->count; i++) {
         const struct template_entry *e = &args->named->entries[i];
-        bool known = signature->takes_caller && span_equal_text(template_value_span(e->key), "caller");
+        bool known =
+            signature->takes_caller && span_equal_text(template_value_span(e->key), "caller");
         for (int k = 0; k < signature->parameters.count && !known; k++)
             known = span_equal(signature->parameters.items[k]->name, template_value_span(e->key));
         if (!known) template_dict_put(s, rest, e->key, e->value);

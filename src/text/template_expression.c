@@ -482,7 +482,8 @@ static struct template_node *parse_subscript(struct template_parser *p) {
     return p->s->failed ? NULL : n;
 }
 
-static struct template_node *parse_bracket(struct template_parser *p, struct template_node *object) {
+static struct template_node *parse_bracket(struct template_parser *p,
+                                           struct template_node *object) {
     struct template_node *n = template_parser_node(p, NODE_ITEM);
     struct template_node *tuple = template_parser_node(p, NODE_TUPLE);
     if (!n || !tuple) return NULL;

@@ -328,7 +328,8 @@ static bool read_spec(struct template_state *s, struct span spec, struct field *
     for (; at < spec.len && spec.data[at] >= '0' && spec.data[at] <= '9'; at++)
         if ((f->width = f->width * 10 + (spec.data[at] - '0')) > FIELD_WIDTH_MAX)
             return fail(s, "a field that is too wide");
-    if (at < spec.len && (spec.data[at] == ',' || spec.data[at] == '_')) f->grouping = spec.data[at++];
+    if (at < spec.len && (spec.data[at] == ',' || spec.data[at] == '_'))
+        f->grouping = spec.data[at++];
     if (at < spec.len && spec.data[at] == '.') {
         size_t digits = ++at;
         f->precision = 0;
@@ -396,7 +397,8 @@ static bool find_argument(struct braces *b, struct span name, struct template_va
         if (b->numbered) return fail(b->s, "numbered and automatic fields in one format string");
         index = b->automatic++;
     } else if (all_digits(name)) {
-        if (b->automatic > 0) return fail(b->s, "numbered and automatic fields in one format string");
+        if (b->automatic > 0)
+            return fail(b->s, "numbered and automatic fields in one format string");
         b->numbered = true;
         index = to_number(name);
     }
@@ -405,7 +407,8 @@ static bool find_argument(struct braces *b, struct span name, struct template_va
         *out = b->args->items[index];
         return true;
     }
-    struct template_entry *e = b->args->named ? template_dict_find_name(b->args->named, name) : NULL;
+    struct template_entry *e =
+        b->args->named ? template_dict_find_name(b->args->named, name) : NULL;
     if (!e) return fail(b->s, "a format field whose name is not among the arguments");
     *out = e->value;
     return true;
@@ -424,7 +427,8 @@ static bool find_field(struct braces *b, struct span field, struct template_valu
                                       : field.data[at] != ']'))
             at++;
         struct span part = {field.data + from, at - from};
-        if (!part.len || (!dot && at == field.len)) return fail(b->s, "a format field that is not valid");
+        if (!part.len || (!dot && at == field.len))
+            return fail(b->s, "a format field that is not valid");
         if (dot) {
             *out = template_access_attribute(b->s, *out, part);
         } else {
@@ -438,8 +442,8 @@ static bool find_field(struct braces *b, struct span field, struct template_valu
     return !b->s->failed;
 }
 
-static bool format_into(struct braces *b, struct template_text *out, struct template_string *pattern,
-                        int level);
+static bool format_into(struct braces *b, struct template_text *out,
+                        struct template_string *pattern, int level);
 
 /* One field, without its braces: name!conversion:specifier. */
 static bool add_field(struct braces *b, struct template_text *out, struct template_string *pattern,
@@ -491,8 +495,8 @@ static size_t field_end(struct span text, size_t at) {
     return SIZE_MAX;
 }
 
-static bool format_into(struct braces *b, struct template_text *out, struct template_string *pattern,
-                        int level) {
+static bool format_into(struct braces *b, struct template_text *out,
+                        struct template_string *pattern, int level) {
     struct span text = template_text_span(pattern);
     if (level > 2) return fail(b->s, "a format string nested too deep");
     for (size_t at = 0; at < text.len && template_state_spend(b->s, 1);) {

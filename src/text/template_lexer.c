@@ -1,7 +1,8 @@
 /* template_lexer.c - one pass over the source; see the header.
  *
- * Outside tags the lexer looks for the next "{%", "{{" or "{#"; inside it reads tokens until the end
- * tag, which counts only while no bracket is open (`{{ {"a": {}}}}` ends at the last two braces). */
+ * Outside tags the lexer looks for the next "{%", "{{" or "{#"; inside it reads tokens until the
+ * end tag, which counts only while no bracket is open (`{{ {"a": {}}}}` ends at the last two
+ * braces). */
 #include "text/template_lexer.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -372,7 +373,8 @@ bool template_lexer_run(struct template_state *s, struct template_tokens *out) {
     while (!s->failed) {
         size_t from = l.at, tag = find_tag(&l, from);
         if (tag == SIZE_MAX) {
-            if (from < l.source.len && !push_range(&l, TOKEN_DATA, from, l.source.len)) return false;
+            if (from < l.source.len && !push_range(&l, TOKEN_DATA, from, l.source.len))
+                return false;
             return push_range(&l, TOKEN_END, l.source.len, l.source.len);
         }
         char kind = l.source.data[tag + 1];

@@ -1,8 +1,8 @@
 /* template_lexer.h - template source into tokens, whitespace control included.
  *
  * What jinja2 does with trim_blocks and lstrip_blocks: the line end behind a block or comment tag
- * goes, and so does the white space before one that stands first on its line; "-" inside a tag takes
- * all white space on that side, "+" keeps it. */
+ * goes, and so does the white space before one that stands first on its line; "-" inside a tag
+ * takes all white space on that side, "+" keeps it. */
 #ifndef TEXT_TEMPLATE_LEXER_H
 #define TEXT_TEMPLATE_LEXER_H
 #include "text/template_value.h"

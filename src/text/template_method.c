@@ -1,5 +1,5 @@
-/* template_method.c - the methods of strings, lists, dicts: Python's, save for those that change the
- * object (known here to be refused by name) and those that deal in bytes. */
+/* template_method.c - the methods of strings, lists, dicts: Python's, save for those that change
+ * the object (known here to be refused by name) and those that deal in bytes. */
 #include <string.h>
 #include "text/template_builtin.h"
 #include "text/template_dict.h"
@@ -66,7 +66,8 @@ static struct template_value window(struct template_call *c, size_t at, size_t l
     return template_value_string(template_text_slice(c->s, c->self.string, at, len));
 }
 
-/* From the right the whole needle may be compared at every place; from the left memmem is linear. */
+/* From the right the whole needle may be compared at every place; memmem, from the left, is linear.
+ */
 static bool spend_search(struct template_call *c, const struct template_string *needle,
                          bool from_right) {
     size_t work = from_right && needle ? needle->len + 1 : 1;

@@ -1,7 +1,7 @@
 /* template_node.h - the tree that a template is compiled to.  Immutable once compiled.
  *
- * One struct serves all kinds; which members a kind uses stands beside it.  `at` is the offset in the
- * source that an error message points to. */
+ * One struct serves all kinds; which members a kind uses stands beside it.  `at` is the offset in
+ * the source that an error message points to. */
 #ifndef TEXT_TEMPLATE_NODE_H
 #define TEXT_TEMPLATE_NODE_H
 #include "text/template_value.h"

@@ -123,7 +123,7 @@ static bool at_any(const struct template_parser *p, const char *const *names) {
     return false;
 }
 
-/* Statements until one of the end names (current when this returns), or to the end of the source. */
+/* Statements until one of the end names (current when this returns), or to the source's end. */
 static bool parse_items(struct template_parser *p, const char *const *ends,
                         struct template_nodes *out) {
     while (!p->s->failed) {

@@ -1,5 +1,5 @@
-/* template_parser.h - tokens into a tree.  template_parser.c has the statements, template_expression.c
- * the expressions; the cursor below is theirs. */
+/* template_parser.h - tokens into a tree.  template_parser.c has the statements,
+ * template_expression.c the expressions; the cursor below is theirs. */
 #ifndef TEXT_TEMPLATE_PARSER_H
 #define TEXT_TEMPLATE_PARSER_H
 #include "text/template_lexer.h"

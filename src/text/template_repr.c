@@ -66,7 +66,8 @@ static bool add_escape(struct template_state *s, struct template_text *out, uint
     case '\n': return add(s, out, "\\n");
     case '\r': return add(s, out, "\\r");
     case '\t': return add(s, out, "\\t");
-    default: snprintf(text, sizeof text, c < 0x100 ? "\\x%02x" : c < 0x10000 ? "\\u%04x" : "\\U%08x", c);
+    default:
+        snprintf(text, sizeof text, c < 0x100 ? "\\x%02x" : c < 0x10000 ? "\\u%04x" : "\\U%08x", c);
     }
     return add(s, out, text);
 }

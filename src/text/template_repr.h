@@ -1,4 +1,4 @@
-/* template_repr.h - values as text, byte for byte as Python writes them: str(), repr(), json.dumps().
+/* template_repr.h - values as text, byte for byte as Python writes them: str, repr, json.dumps.
  *
  * Whatever is composed here counts as data (untrusted); only a string that str() passes through
  * keeps its provenance. */

@@ -1,8 +1,9 @@
 /* template_scope.h - variables by symbol, in scopes that see the ones around them.
  *
- * The outermost scope is state->globals, indexed by symbol; the others are short arrays searched from
- * the end.  A loop's body, a macro, a block with a text of its own have each a scope: what they set
- * is gone behind them.  A macro keeps the scope that it was defined in, as Python's closures do. */
+ * The outermost scope is state->globals, indexed by symbol; the others are short arrays searched
+ * from the end.  A loop's body, a macro, a block with a text of its own have each a scope: what
+ * they set is gone behind them.  A macro keeps the scope that it was defined in, as Python's
+ * closures do. */
 #ifndef TEXT_TEMPLATE_SCOPE_H
 #define TEXT_TEMPLATE_SCOPE_H
 #include "text/template_value.h"

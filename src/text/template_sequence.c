@@ -1,7 +1,7 @@
 /* template_sequence.c - filters on sequences.
  *
- * Where jinja2 returns a generator, these return an iterator whose items are computed at once: it has
- * no length, can be read once and is always true, as templates have come to expect. */
+ * Where jinja2 returns a generator, these return an iterator whose items are computed at once: it
+ * has no length, can be read once and is always true, as templates have come to expect. */
 #include "text/template_sequence.h"
 #include "text/template_access.h"
 #include "text/template_dict.h"
@@ -204,7 +204,8 @@ struct template_value template_sequence_unique(struct template_call *c) {
     struct template_dict *seen = template_dict_new(c->s, 0);
     if (!seen || !self_items(c, &items)) return none();
     for (size_t i = 0; i < items.count && !c->s->failed; i++) {
-        struct template_value key = key_of(c, items.items[i], c->arg[1], template_builtin_bool(c, 0));
+        struct template_value key =
+            key_of(c, items.items[i], c->arg[1], template_builtin_bool(c, 0));
         if (c->s->failed || template_dict_find(c->s, seen, key, NULL)) continue;
         template_dict_put(c->s, seen, key, none());
         template_value_push(c->s, &kept, items.items[i]);

@@ -40,8 +40,8 @@ bool template_state_fail(struct template_state *s, enum error_code code, const c
     va_end(args);
     struct place p = locate(s);
     if (p.excerpt.len)
-        return error_set(s->err, code, "%.80s, line %d, column %d: %s, at \"%.*s\"", s->name, p.line,
-                         p.column, message, (int)p.excerpt.len, p.excerpt.data);
+        return error_set(s->err, code, "%.80s, line %d, column %d: %s, at \"%.*s\"", s->name,
+                         p.line, p.column, message, (int)p.excerpt.len, p.excerpt.data);
     return error_set(s->err, code, "%.80s, line %d, column %d: %s", s->name, p.line, p.column,
                      message);
 }
@@ -60,7 +60,8 @@ void *template_state_alloc(struct template_state *s, size_t bytes) {
 
 void *template_state_array(struct template_state *s, size_t count, size_t bytes) {
     void *p = arena_array(s->arena, count, bytes);
-    if (!p) template_state_fail(s, ERR_MEMORY, "more than %zu MB of memory", s->arena->bytes_max >> 20);
+    if (!p)
+        template_state_fail(s, ERR_MEMORY, "more than %zu MB of memory", s->arena->bytes_max >> 20);
     return p;
 }
 

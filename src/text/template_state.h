@@ -1,8 +1,8 @@
-/* template_state.h - what a compilation or a render carries along: memory, budgets, the place it is at.
+/* template_state.h - what a compilation or a render carries along: memory, budgets, its place.
  *
- * Failure is sticky.  template_state_fail() records the first error with its place in the source and
- * sets `failed`; from then on evaluation returns quickly with harmless values, and whoever loops checks
- * `failed`.  So a function that cannot go on returns anything of its type.
+ * Failure is sticky.  template_state_fail() records the first error with its place in the source
+ * and sets `failed`; from then on evaluation returns quickly with harmless values, and whoever
+ * loops checks `failed`.  So a function that cannot go on returns anything of its type.
  *
  * One thread at a time owns a state.  The limits on what a template may cost are all here. */
 #ifndef TEXT_TEMPLATE_STATE_H
@@ -15,16 +15,16 @@
 #include "base/str.h"
 
 enum {
-    TEMPLATE_SOURCE_BYTES_MAX = 1 << 20,  /* the largest published templates have about 30 KB */
-    TEMPLATE_NESTING_MAX = 100,           /* of brackets and of blocks in the source           */
-    TEMPLATE_HEIGHT_MAX = 400,            /* of an expression's tree: "a + b + …" has one level a term */
-    TEMPLATE_DEPTH_MAX = 700,             /* of evaluation, calls of macros included             */
-    TEMPLATE_VALUE_DEPTH_MAX = 128,       /* of lists in lists, when printed, compared or read in */
-    TEMPLATE_STEPS_MAX = 20 * 1000 * 1000, /* nodes evaluated, items visited, 64 bytes copied     */
+    TEMPLATE_SOURCE_BYTES_MAX = 1 << 20,    /* the largest published ones have about 30 KB    */
+    TEMPLATE_NESTING_MAX = 200,             /* of brackets and of blocks in the source        */
+    TEMPLATE_HEIGHT_MAX = 400,              /* of an expression: "a + b + c" has 3 levels     */
+    TEMPLATE_DEPTH_MAX = 700,               /* of evaluation, calls of macros included        */
+    TEMPLATE_VALUE_DEPTH_MAX = 128,         /* of lists within lists in the JSON that comes in */
+    TEMPLATE_STEPS_MAX = 20 * 1000 * 1000,  /* a node evaluated, an item, 64 bytes copied     */
     TEMPLATE_OUTPUT_BYTES_MAX = 64 << 20,
-    TEMPLATE_COMPILED_BYTES_MAX = 256 << 20, /* 1 MB of source needs at most about 100 bytes a byte */
+    TEMPLATE_COMPILED_BYTES_MAX = 256 << 20, /* about 100 bytes for a byte of dense source     */
     TEMPLATE_RENDER_BYTES_MAX = 512 << 20,
-    TEMPLATE_RANGE_MAX = 100000,          /* items of range(), the limit of jinja2's sandbox     */
+    TEMPLATE_RANGE_MAX = 100000,            /* items of range(): the limit of jinja2's sandbox */
 };
 
 struct template_text;

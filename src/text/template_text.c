@@ -235,7 +235,7 @@ bool template_text_valid_utf8(struct span text) {
             i++;
             continue;
         }
-        size_t len = c >= 0xC2 && c <= 0xDF ? 2 : (c & 0xF0) == 0xE0 ? 3 : c >= 0xF0 && c <= 0xF4 ? 4 : 0;
+        size_t len = c >= 0xC2 && c <= 0xDF ? 2 : (c & 0xF0) == 0xE0 ? 3 : c >= 0xF0 ? 4 : 0;
         if (!len || len > text.len - i) return false;
         for (size_t k = 1; k < len; k++)
             if ((p[i + k] & 0xC0) != 0x80) return false;

@@ -5,8 +5,8 @@
  *      string   ^at ......................^at + len       an immutable window on a text
  *
  * A slice is another window.  Appending to a string that ends where its text ends grows the text in
- * place (windows on it stay valid, they only see their own part), so that `a + b + c + …` copies each
- * byte once.  A string lives as long as the arena of the state that made it. */
+ * place (windows on it stay valid, they only see their own part), so that `a + b + c + …` copies
+ * each byte once.  A string lives as long as the arena of the state that made it. */
 #ifndef TEXT_TEMPLATE_TEXT_H
 #define TEXT_TEMPLATE_TEXT_H
 #include "text/template_state.h"
@@ -41,9 +41,11 @@ struct template_string *template_text_string(struct template_state *s, struct te
 /* Strings. */
 struct template_string *template_text_borrow(struct template_state *s, struct span bytes,
                                              bool trusted);
-struct template_string *template_text_copy(struct template_state *s, struct span bytes, bool trusted);
+struct template_string *template_text_copy(struct template_state *s, struct span bytes,
+                                           bool trusted);
 struct template_string *template_text_slice(struct template_state *s,
-                                            const struct template_string *from, size_t at, size_t len);
+                                            const struct template_string *from, size_t at,
+                                            size_t len);
 struct template_string *template_text_concat(struct template_state *s,
                                              const struct template_string *a,
                                              const struct template_string *b);

@@ -60,7 +60,8 @@ struct template_value template_value_undefined(struct template_state *s, const c
 
 struct template_value template_value_undefined_name(struct template_state *s, struct span name,
                                                     enum template_type owner, bool unsafe) {
-    return undefined(s, (struct template_undefined){.name = name, .owner = owner, .unsafe = unsafe});
+    return undefined(s,
+                     (struct template_undefined){.name = name, .owner = owner, .unsafe = unsafe});
 }
 
 struct template_value template_value_pair(struct template_state *s, struct template_value a,
@@ -262,7 +263,8 @@ static bool equal_deep(struct template_state *s, struct template_value a,
 
 bool template_value_equal(struct template_state *s, struct template_value a,
                           struct template_value b) {
-    if (template_value_is_number(a) && template_value_is_number(b)) return compare_numbers(a, b) == 0;
+    if (template_value_is_number(a) && template_value_is_number(b))
+        return compare_numbers(a, b) == 0;
     if (a.type != b.type) return false;
     if (a.type == VALUE_NONE || a.type == VALUE_UNDEFINED) return true;
     if (a.type == VALUE_STRING) {

@@ -1,9 +1,9 @@
 /* template_value.h - the values of the template language and what Python says about them.
  *
  * A value is 16 bytes and copied freely; what it points to lies in the state's arena and does not
- * change once a template can see it.  Exceptions: a namespace, an iterator's position, a cycler's and
- * a joiner's.  There are no mutating methods (jinja2's immutable sandbox has none either), so values
- * are trees, save for what a namespace makes of itself; recursion is bounded all the same. */
+ * change once a template can see it.  Exceptions: a namespace, an iterator's position, a cycler's
+ * and a joiner's.  There are no mutating methods (jinja2's immutable sandbox has none either), so
+ * values are trees, save for what a namespace makes of itself; recursion is bounded anyway. */
 #ifndef TEXT_TEMPLATE_VALUE_H
 #define TEXT_TEMPLATE_VALUE_H
 #include <jansson.h>
@@ -92,7 +92,7 @@ struct template_joiner {
 struct template_undefined {      /* why a value is undefined: composed into a message when needed */
     const char *hint;            /* a whole message, or NULL */
     struct span name;
-    enum template_type owner;    /* VALUE_MISSING: a variable, otherwise an attribute of such a type */
+    enum template_type owner; /* VALUE_MISSING: a variable, otherwise an attribute of such a type */
     bool unsafe;                 /* exists, but not for templates */
 };
 

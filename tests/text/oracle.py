@@ -14,7 +14,7 @@ NOW = 1771934400  # 2026-02-24 12:00:00 UTC
 
 
 class Generation(jinja2.ext.Extension):
-    """{% generation %} marks the assistant's part; for the text it is a block that renders itself."""
+    """{% generation %} marks the assistant's part; for the text it just renders what is inside."""
 
     tags = {"generation"}
 
@@ -32,8 +32,9 @@ def raise_exception(message):
 
 
 def tojson(x, ensure_ascii=False, indent=None, separators=None, sort_keys=False):
-    return json.dumps(x, ensure_ascii=ensure_ascii, indent=indent, separators=separators,
-                      sort_keys=sort_keys)
+    return json.dumps(
+        x, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys
+    )
 
 
 def strftime_now(pattern):
@@ -42,7 +43,8 @@ def strftime_now(pattern):
 
 def environment():
     env = jinja2.sandbox.ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=[Generation, jinja2.ext.loopcontrols])
+        trim_blocks=True, lstrip_blocks=True, extensions=[Generation, jinja2.ext.loopcontrols]
+    )
     env.filters["tojson"] = tojson
     env.globals["raise_exception"] = raise_exception
     env.globals["strftime_now"] = strftime_now
@@ -77,7 +79,12 @@ class Renderer:
         self.process = subprocess.Popen([str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def ask(self, template, variables, trusted=()):
-        request = {"template": template, "globals": variables, "trusted": list(trusted), "now": NOW}
+        request = {
+            "template": template,
+            "globals": variables,
+            "trusted": list(trusted),
+            "now": NOW,
+        }
         self.process.stdin.write(json.dumps(request).encode() + b"\n")
         self.process.stdin.flush()
         line = self.process.stdout.readline()
@@ -99,5 +106,7 @@ def difference(renderer, template, variables):
     ours, error = renderer.render(template, variables)
     if python == ours:
         return None
-    return (f"\ntemplate: {template[:500]!r}\njinja2:   {python if python is not None else refusal!r}"
-            f"\nours:     {ours if ours is not None else error!r}")
+    return (
+        f"\ntemplate: {template[:500]!r}\njinja2:   {python if python is not None else refusal!r}"
+        f"\nours:     {ours if ours is not None else error!r}"
+    )

@@ -1,5 +1,5 @@
-"""Our templates against Python's jinja2: what one renders the other renders, byte for byte, and what
-one refuses the other refuses."""
+"""Our templates against Python's jinja2: what one renders the other renders, byte for byte;
+what one refuses the other refuses."""
 
 import os
 import pathlib
