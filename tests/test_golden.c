@@ -1,7 +1,6 @@
 /* test_golden.c - real models against llama.cpp's recorded answers: greedy tokens, the five best
  * log-probabilities at every position, perplexity of long texts.  The recordings lie in
- * tests/golden; a model that is not there is skipped by name.
- * Covers: generation.c */
+ * tests/golden; a model that is not there is skipped by name.  */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -151,8 +150,9 @@ static void log_probabilities_are_llama_cpps_at_every_position(void **state) {
         }
         tokens_deinit(&prompt);
     }
-    print_message("%zu log-probabilities, mean difference %.4f\n", compared, sum / (double)compared);
-    assert_true(sum / (double)compared <= 0.15);
+    double mean = sum / (double)compared;
+    print_message("%zu log-probabilities, mean difference %.4f\n", compared, mean);
+    assert_true(mean <= 0.15);
 }
 
 static void greedy_answers_are_llama_cpps(void **state) {
@@ -171,8 +171,8 @@ static void greedy_answers_are_llama_cpps(void **state) {
             int32_t id = (int32_t)json_integer_value(json_object_get(token, "id"));
             if (id == e[i].token) continue;
             /* A tie: both candidates are as good as equal, and the answers part here. */
-            print_message("answer %zu parts at token %d: %d (%.3f), llama.cpp %d (%.3f)\n", index, i,
-                          e[i].token, (double)e[i].logprob, id, ours(&e[i], id));
+            print_message("answer %zu parts at token %d: %d (%.3f), llama.cpp %d (%.3f)\n", index,
+                          i, e[i].token, (double)e[i].logprob, id, ours(&e[i], id));
             assert_true((double)e[i].logprob - ours(&e[i], id) <= logprob_bound);
             break;
         }
@@ -192,7 +192,8 @@ static double perplexity(const char *text_name, int chunks) {
                                  &tokens, &err));
     assert_true(tokens.count >= (int64_t)chunks * CONTEXT);
     for (int chunk = 0; chunk < chunks; chunk++) {
-        if (!engine_score(native_engine(model), tokens.ids + chunk * CONTEXT, CONTEXT, scores, &err))
+        const int32_t *window = tokens.ids + chunk * CONTEXT;
+        if (!engine_score(native_engine(model), window, CONTEXT, scores, &err))
             fail_msg("%s", err.text);
         for (int i = CONTEXT / 2 + 1; i < CONTEXT; i++) sum -= (double)scores[i];
     }
