@@ -162,3 +162,12 @@ def test_tidy_says_how_many_on_stderr(tmp_path):
     done = subprocess.run([sys.executable, TIDY, str(tmp_path)], capture_output=True, text=True,
                           check=False)
     assert done.stderr == "check_tidy: 2 breaches\n"
+
+
+def test_tidy_lets_a_test_cover_the_files_that_it_names(tmp_path):
+    write_tree(tmp_path, {
+        "src/base/str.c": "int x;\n",
+        "src/base/arena.c": "int y;\n",
+        "tests/test_error.c": "/* test_error.c - x.  Covers: str.c. */\nint main(void);\n",
+    })
+    assert tidy(tmp_path) == (1, "src/base/arena.c:1: no tests/test_arena.c\n")
