@@ -7,6 +7,8 @@
 #include "kernels/kernels_level.h"
 #if defined(__x86_64__)
 #include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #endif
 
 enum { ACT_ALIGN = 64 };
@@ -68,7 +70,34 @@ bool kernels_add_avx512(struct kernels *k) {
     k->level = "avx512";
     return true;
 }
+
+/* The tile registers are 8 KB that the kernel saves only for processes that have asked:
+ * arch_prctl(ARCH_REQ_XCOMP_PERM, XTILEDATA), see Linux' Documentation/arch/x86/xstate.rst.  It counts
+ * for all threads, present and future, and asking again is harmless. */
+static bool may_use_tiles(void) {
+#if defined(__linux__)
+    enum { ARCH_REQ_XCOMP_PERM = 0x1023, XTILEDATA = 18 };
+    return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XTILEDATA) == 0;
 #else
+    return false;
+#endif
+}
+
+/* CPUID leaf 7, EDX: bit 24 tiles, bit 25 their int8 products (names that compilers of 2022 lack). */
+bool kernels_add_amx(struct kernels *k) {
+    unsigned a, b, c, d;
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || (d >> 24 & 3) != 3 || !may_use_tiles())
+        return false;
+    matmul_add_amx(k);
+    k->level = "amx";
+    return true;
+}
+#else
+bool kernels_add_amx(struct kernels *k) {
+    (void)k;
+    return false;
+}
+
 bool kernels_add_avx2(struct kernels *k) {
     (void)k;
     return false;
@@ -97,6 +126,7 @@ static const struct {
 #else
     {"avx2", kernels_add_avx2},
     {"avx512", kernels_add_avx512},
+    {"amx", kernels_add_amx},
 #endif
 };
 
@@ -119,6 +149,6 @@ const char *kernels_levels(void) {
 #if defined(__aarch64__)
     return "plain, neon, dotprod, i8mm";
 #else
-    return "plain, avx2, avx512";
+    return "plain, avx2, avx512, amx";
 #endif
 }

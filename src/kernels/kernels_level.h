@@ -25,6 +25,8 @@ void attention_few_add_avx512(struct kernels *k); /* few_scores, few_values of k
 void vector_add_avx512(struct kernels *k);
 void kv_add_avx512(struct kernels *k);
 
+void matmul_add_amx(struct kernels *k); /* on top of avx512, whose functions it calls */
+
 void matmul_add_neon(struct kernels *k);
 void attention_add_neon(struct kernels *k);
 void attention_few_add_neon(struct kernels *k); /* few_scores, few_values of kv[] */

@@ -24,7 +24,7 @@ struct pass { /* what stays the same for one pair of panels and one pass of rows
 
 size_t matmul_tile_scratch_bytes(const struct tile_level *level) {
     return (size_t)level->panels * level->tile_bytes +
-           sizeof(float) * TILE_PASS_ROWS * (size_t)level->panels * PANEL_ROWS;
+           sizeof(float) * (size_t)(level->pass_rows * level->panels * PANEL_ROWS);
 }
 
 static void prefetch(const uint8_t *at, int64_t bytes) {
@@ -84,6 +84,13 @@ static void run_pass(const struct matmul_work *work, struct pass *p, int64_t r) 
     }
 }
 
+/* A multiple of 48, which both 16 and 6 divide, unless it is the level's largest. */
+static int64_t pass_rows(const struct tile_level *level, int64_t cols) {
+    int64_t rows = level->pass_bytes / cols / 48 * 48;
+    if (rows < 48) rows = 48;
+    return rows < level->pass_rows ? rows : level->pass_rows;
+}
+
 void matmul_tile_run(const struct matmul_work *work, const struct tile_level *level,
                      const struct tile_format *format) {
     const struct panel *shape = &MATMUL_PANEL[format->type];
@@ -96,9 +103,10 @@ void matmul_tile_run(const struct matmul_work *work, const struct tile_level *le
         .tiles = work->scratch,
     };
     p.acc = (float *)(void *)(p.tiles + (size_t)level->panels * level->tile_bytes);
-    for (int64_t r = 0; r < work->x_rows; r += TILE_PASS_ROWS) {
+    int64_t pass = pass_rows(level, work->cols);
+    for (int64_t r = 0; r < work->x_rows; r += pass) {
         p.x = (const uint8_t *)work->x + (size_t)r * p.layout.row_bytes;
-        p.x_rows = work->x_rows - r < TILE_PASS_ROWS ? work->x_rows - r : TILE_PASS_ROWS;
+        p.x_rows = work->x_rows - r < pass ? work->x_rows - r : pass;
         run_pass(work, &p, r);
     }
 }

@@ -11,8 +11,6 @@
 enum {
     TILE_ELEMENTS = 256,
     TILE_STEPS = TILE_ELEMENTS / 4, /* vectors of four elements a row */
-    TILE_PANELS_MAX = 2,
-    TILE_PASS_ROWS = 96, /* rows of x per pass over the weights: 96 · cols bytes stay in L2 */
 };
 
 struct tile_x { /* rows of x at one tile's columns */
@@ -35,7 +33,9 @@ struct tile_work {
 struct tile_level {
     size_t tile_bytes; /* multiple of 64 */
     int panels;        /* multiplied together: 1 or 2 */
-    int x_rows;        /* rows of x multiplied together; divides TILE_PASS_ROWS */
+    int x_rows;        /* rows of x multiplied together: at most */
+    int pass_rows;     /* rows of x per pass over the weights, at most; multiple of x_rows */
+    int pass_bytes;    /* about, of x per pass, so that it stays in the cache */
 };
 
 struct tile_format {

@@ -31,6 +31,10 @@ void matmul_tile_g32(const struct tile_work *work);            /* groups of 32: 
 void matmul_tile_g32_min(const struct tile_work *work);        /* q5_K */
 void matmul_tile_g32_halves_min(const struct tile_work *work); /* q4_K */
 
+/* How the level above unpacks and, for few rows of x, multiplies; NULL: a float format. */
+const struct tile_format *matmul_unpack_format_avx512(enum quant_type type);
+const struct tile_level *matmul_unpack_level_avx512(void);
+
 /* matmul_unpack_avx512.c: the integer formats' rows; matmul_float_avx512.c: f32, f16, bf16. */
 void matmul_unpack_add_avx512(struct kernels *k);
 void matmul_float_add_avx512(struct kernels *k);

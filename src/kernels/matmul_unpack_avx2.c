@@ -316,7 +316,10 @@ static void unpack_iq4_xs(void *to, const void *from, const void *half, int bloc
 
 /* ---- rows -------------------------------------------------------------------------------- */
 
-static const struct tile_level level = {sizeof(struct tile), 1, TILE_X_ROWS};
+static const struct tile_level level = {
+    .tile_bytes = sizeof(struct tile), .panels = 1, .x_rows = TILE_X_ROWS, .pass_rows = 96,
+    .pass_bytes = 1 << 20,
+};
 
 static const struct tile_format formats[] = {
     {QUANT_Q4_0, 8, unpack_q4_0, matmul_tile_4bit},

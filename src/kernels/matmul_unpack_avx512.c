@@ -295,7 +295,10 @@ static void unpack_iq4_xs(void *to, const void *from, const void *half, int bloc
 
 /* ---- rows -------------------------------------------------------------------------------- */
 
-static const struct tile_level level = {sizeof(struct tile), TILE_PANELS, TILE_X_ROWS};
+static const struct tile_level level = {
+    .tile_bytes = sizeof(struct tile), .panels = TILE_PANELS, .x_rows = TILE_X_ROWS, .pass_rows = 96,
+    .pass_bytes = 1 << 20,
+};
 
 static const struct tile_format formats[] = {
     {QUANT_Q4_0, 8, unpack_q4_0, matmul_tile_32},
@@ -358,6 +361,16 @@ static void run_q6_k(const struct matmul_work *work) {
 
 static void run_iq4_xs(const struct matmul_work *work) {
     matmul_tile_run(work, &level, &formats[11]);
+}
+
+const struct tile_format *matmul_unpack_format_avx512(enum quant_type type) {
+    for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++)
+        if (formats[i].type == type) return &formats[i];
+    return NULL;
+}
+
+const struct tile_level *matmul_unpack_level_avx512(void) {
+    return &level;
 }
 
 static size_t scratch_bytes(int64_t cols) {

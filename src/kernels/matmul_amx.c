@@ -1,0 +1,546 @@
+/* matmul_amx.c - the integer formats × many rows of x with AMX tiles (int8 dot products of
+ * 16 × 16 outputs × 64 elements an instruction).
+ *
+ * The tile unit wants long sums without a scale in between, so the scales of a block's groups go
+ * into the codes, as bytes:
+ *
+ *     unsigned   scale = 8·a + b, a and b < 8, codes unsigned < 32: a·code and b·code are
+ *                unsigned bytes (7 · 31 = 217).  One 16-bit multiplication makes two of them: the
+ *                lower product stays below 256 and does not carry into the upper.  S = 8·A + B.
+ *     single     q2_K: scale · code <= 45 is one byte.  S = A.
+ *     signed     scale · (code − offset), at most 4096 in size, is cut into a signed upper and an
+ *                unsigned lower byte.  S = 256·A + B.
+ *
+ * A and B are sums over 256 elements of a byte times |x| <= 127: at most 256 · 255 · 127 = 8290560 <
+ * 2^31, so every sum is exact and S is the integer that the other levels find; the floats
+ * follow in the same order.  Blocks of 32 elements have one instruction a block (half filled), for
+ * their scales are floats.
+ *
+ * Rows of x are read where they lie, 16 at a time; fewer than 16 are copied and padded.  Calls
+ * with few rows, and float formats, are left to the level below. */
+#include <immintrin.h>
+#include <string.h>
+#include "kernels/kernels_level.h"
+#include "kernels/matmul_tile_avx512.h"
+
+#define INLINE static inline __attribute__((always_inline))
+
+enum {
+    TILE_SIDE = 16,       /* rows of x, and of weights, of an instruction */
+    X_ROWS_MIN = 9,       /* fewer are faster on the level below */
+    ACC_STRIDE = TILE_PANELS * PANEL_ROWS,
+};
+
+struct amx_tile {
+    __m512i byte[2][TILE_STEPS]; /* A and B, vectors like those of tile.code */
+    struct tile tile;            /* as the level below unpacks it: scales, and codes to start from */
+};
+
+typedef __m512i product[TILE_SIDE]; /* [row of x], 16 rows of weights in the lanes */
+
+enum coding { CODING_SINGLE, CODING_UNSIGNED, CODING_SIGNED };
+
+struct shape { /* of blocks of 256; always a constant */
+    enum coding coding;
+    int group; /* elements under one scale */
+    bool min;
+};
+
+/* ---- the tile unit ------------------------------------------------------------------------ */
+
+struct tile_config {
+    uint8_t palette, start_row, reserved[14];
+    uint16_t row_bytes[16];
+    uint8_t rows[16];
+};
+
+/* Tiles 0-3 sums, 4 and 5 x, 6 and 7 weights of `elements` (32 or 64) each. */
+static void configure(int elements) {
+    struct tile_config config = {.palette = 1};
+    for (int i = 0; i < 8; i++) {
+        config.rows[i] = (uint8_t)(i < 6 ? TILE_SIDE : elements / 4);
+        config.row_bytes[i] = (uint16_t)(i < 4 || i > 5 ? 64 : elements);
+    }
+    _tile_loadconfig(&config);
+}
+
+/* The tile intrinsics do not tell the compiler which memory they read. */
+INLINE void settle_memory(void) {
+    __asm__ volatile("" ::: "memory");
+}
+
+/* ---- from tiles of the level below to bytes ------------------------------------------------ */
+
+INLINE __m512i scale_words(const struct tile *tile, const bool exact, int g) {
+    __m512i scale = tile->scale[g];
+    if (exact) scale = _mm512_cvtps_epi32(_mm512_castsi512_ps(scale));
+    scale = _mm512_and_si512(scale, _mm512_set1_epi32(0xffff));
+    return _mm512_or_si512(scale, _mm512_slli_epi32(scale, 16));
+}
+
+/* exact: the level below has scales as floats. */
+INLINE void bytes_unsigned(struct amx_tile *to, const int group, const bool exact) {
+    const int steps = group / 4;
+    for (int g = 0; g < TILE_ELEMENTS / group; g++) {
+        __m512i scale = scale_words(&to->tile, exact, g);
+        __m512i a = _mm512_srli_epi16(scale, 3);
+        __m512i b = _mm512_and_si512(scale, _mm512_set1_epi16(7));
+        for (int j = g * steps; j < (g + 1) * steps; j++) {
+            to->byte[0][j] = _mm512_mullo_epi16(to->tile.code[j], a);
+            to->byte[1][j] = _mm512_mullo_epi16(to->tile.code[j], b);
+        }
+    }
+}
+
+INLINE void bytes_signed(struct amx_tile *to, const int group, const bool exact, int offset) {
+    const __m512i low = _mm512_set1_epi16(255), off = _mm512_set1_epi16((int16_t)offset);
+    const int steps = group / 4;
+    for (int g = 0; g < TILE_ELEMENTS / group; g++) {
+        __m512i scale = scale_words(&to->tile, exact, g);
+        for (int j = g * steps; j < (g + 1) * steps; j++) {
+            __m512i code = to->tile.code[j];
+            __m512i even = _mm512_sub_epi16(_mm512_and_si512(code, low), off);
+            __m512i odd = _mm512_sub_epi16(_mm512_srli_epi16(code, 8), off);
+            even = _mm512_mullo_epi16(even, scale);
+            odd = _mm512_mullo_epi16(odd, scale);
+            to->byte[0][j] =
+                _mm512_or_si512(_mm512_srli_epi16(even, 8), _mm512_andnot_si512(low, odd));
+            to->byte[1][j] =
+                _mm512_or_si512(_mm512_and_si512(even, low), _mm512_slli_epi16(odd, 8));
+        }
+    }
+}
+
+INLINE void bytes_single(struct amx_tile *to, const int group, const bool exact) {
+    const int steps = group / 4;
+    for (int g = 0; g < TILE_ELEMENTS / group; g++) {
+        __m512i scale = scale_words(&to->tile, exact, g);
+        for (int j = g * steps; j < (g + 1) * steps; j++)
+            to->byte[0][j] = _mm512_mullo_epi16(to->tile.code[j], scale);
+    }
+}
+
+INLINE void unpack_below(enum quant_type type, struct amx_tile *to, const void *words,
+                         const void *halves, int blocks) {
+    matmul_unpack_format_avx512(type)->unpack(&to->tile, words, halves, blocks);
+}
+
+static void unpack_32(enum quant_type type, void *tile, const void *words, const void *halves,
+                      int blocks) {
+    struct amx_tile *to = tile;
+    const struct tile_format *below = matmul_unpack_format_avx512(type);
+    const __m512i off = _mm512_set1_epi8((char)below->offset); /* −128 wraps to the signed byte */
+    below->unpack(&to->tile, words, halves, blocks);
+    for (int j = 0; j < 8 * blocks; j++)
+        to->byte[0][j] = _mm512_sub_epi8(to->tile.code[j], off);
+}
+
+static void unpack_q2_k(void *tile, const void *words, const void *halves, int blocks) {
+    unpack_below(QUANT_Q2_K, tile, words, halves, blocks);
+    bytes_single(tile, 16, true);
+}
+
+static void unpack_q3_k(void *tile, const void *words, const void *halves, int blocks) {
+    unpack_below(QUANT_Q3_K, tile, words, halves, blocks);
+    bytes_signed(tile, 16, true, 4);
+}
+
+static void unpack_q4_k(void *tile, const void *words, const void *halves, int blocks) {
+    unpack_below(QUANT_Q4_K, tile, words, halves, blocks);
+    bytes_unsigned(tile, 32, true);
+}
+
+static void unpack_q5_k(void *tile, const void *words, const void *halves, int blocks) {
+    unpack_below(QUANT_Q5_K, tile, words, halves, blocks);
+    bytes_unsigned(tile, 32, false);
+}
+
+static void unpack_q6_k(void *tile, const void *words, const void *halves, int blocks) {
+    unpack_below(QUANT_Q6_K, tile, words, halves, blocks);
+    bytes_signed(tile, 16, false, 32);
+}
+
+static void unpack_iq4_xs(void *tile, const void *words, const void *halves, int blocks) {
+    unpack_below(QUANT_IQ4_XS, tile, words, halves, blocks);
+    bytes_signed(tile, 32, false, 128);
+}
+
+static void unpack_q4_0(void *tile, const void *words, const void *halves, int blocks) {
+    unpack_32(QUANT_Q4_0, tile, words, halves, blocks);
+}
+
+static void unpack_q4_1(void *tile, const void *words, const void *halves, int blocks) {
+    unpack_32(QUANT_Q4_1, tile, words, halves, blocks);
+}
+
+static void unpack_q5_0(void *tile, const void *words, const void *halves, int blocks) {
+    unpack_32(QUANT_Q5_0, tile, words, halves, blocks);
+}
+
+static void unpack_q5_1(void *tile, const void *words, const void *halves, int blocks) {
+    unpack_32(QUANT_Q5_1, tile, words, halves, blocks);
+}
+
+static void unpack_q8_0(void *tile, const void *words, const void *halves, int blocks) {
+    unpack_32(QUANT_Q8_0, tile, words, halves, blocks);
+}
+
+static void unpack_iq4_nl(void *tile, const void *words, const void *halves, int blocks) {
+    unpack_32(QUANT_IQ4_NL, tile, words, halves, blocks);
+}
+
+/* ---- rows of x ------------------------------------------------------------------------------ */
+
+INLINE struct tile_x x_at(const struct tile_x *x, int64_t t) {
+    size_t skip = (size_t)t * x->stride;
+    return (struct tile_x){x->q + skip, x->d + skip, x->sum + skip, x->stride};
+}
+
+struct x_codes { /* 16 rows that the tile unit may read */
+    const uint8_t *q;
+    size_t stride;
+};
+
+struct x_copy {
+    uint8_t row[TILE_SIDE][TILE_ELEMENTS];
+};
+
+/* The rows where they lie; fewer than 16 are copied, and the rest of the copy is whatever it was:
+ * nobody looks at the sums that come of it. */
+INLINE struct x_codes x_codes(const struct tile_work *w, int64_t t, int bytes,
+                              struct x_copy *copy) {
+    const uint8_t *q = w->x.q + (size_t)t * w->x.stride;
+    if (w->x_rows - t >= TILE_SIDE) return (struct x_codes){q, w->x.stride};
+    for (int64_t i = 0; i < w->x_rows - t; i++)
+        memcpy(copy->row[i], q + (size_t)i * w->x.stride, (size_t)bytes);
+    return (struct x_codes){copy->row[0], TILE_ELEMENTS};
+}
+
+INLINE int rows_from(const struct tile_work *w, int64_t t) {
+    return w->x_rows - t < TILE_SIDE ? (int)(w->x_rows - t) : TILE_SIDE;
+}
+
+INLINE __m512 broadcast_float(const uint8_t *at) {
+    float f;
+    memcpy(&f, at, 4);
+    return _mm512_set1_ps(f);
+}
+
+/* Σx of 16 elements, of 16 groups. */
+INLINE __m256i load_sums(const uint8_t *sum) {
+    return _mm256_loadu_si256((const __m256i *)(const void *)sum);
+}
+
+/* ---- blocks of 256 ------------------------------------------------------------------------- */
+
+/* 16 rows of x × the bytes of one or two panels: c[2p] = A of panel p, c[2p + 1] = B. */
+INLINE void products_256(product c[4], const enum coding coding, const int panels,
+                         const struct amx_tile *tile, struct x_codes x) {
+    settle_memory();
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+    for (int k = 0; k < 4; k++) {
+        _tile_loadd(4, x.q + 64 * k, x.stride);
+        _tile_loadd(6, &tile[0].byte[0][16 * k], 64);
+        if (coding == CODING_SIGNED) _tile_dpbssd(0, 4, 6);
+        else _tile_dpbsud(0, 4, 6);
+        if (coding != CODING_SINGLE) {
+            _tile_loadd(7, &tile[0].byte[1][16 * k], 64);
+            _tile_dpbsud(1, 4, 7);
+        }
+        if (panels == 1) continue;
+        _tile_loadd(6, &tile[1].byte[0][16 * k], 64);
+        if (coding == CODING_SIGNED) _tile_dpbssd(2, 4, 6);
+        else _tile_dpbsud(2, 4, 6);
+        if (coding != CODING_SINGLE) {
+            _tile_loadd(7, &tile[1].byte[1][16 * k], 64);
+            _tile_dpbsud(3, 4, 7);
+        }
+    }
+    _tile_stored(0, c[0], 64);
+    if (coding != CODING_SINGLE) _tile_stored(1, c[1], 64);
+    if (panels == 2) _tile_stored(2, c[2], 64);
+    if (panels == 2 && coding != CODING_SINGLE) _tile_stored(3, c[3], 64);
+    settle_memory();
+}
+
+/* S of 16 rows of weights for row t of x. */
+INLINE __m512 total_256(product c[2], const enum coding coding, int t) {
+    if (coding == CODING_SINGLE) return _mm512_cvtepi32_ps(c[0][t]);
+    __m512i a = _mm512_slli_epi32(c[0][t], coding == CODING_UNSIGNED ? 3 : 8);
+    return _mm512_cvtepi32_ps(_mm512_add_epi32(a, c[1][t]));
+}
+
+/* Σx of two groups, as int16 pairs. */
+INLINE void sum_pairs(int32_t pair[8], const int group, __m256i sums) {
+    if (group == 16) {
+        _mm256_storeu_si256((__m256i *)(void *)pair, sums);
+    } else { /* |Σ| <= 32 · 127: fits int16 */
+        sums = _mm256_madd_epi16(sums, _mm256_set1_epi16(1));
+        _mm_storeu_si128((__m128i *)(void *)pair, _mm256_cvtepi32_epi16(sums));
+    }
+}
+
+INLINE __m512 minimum_256(const int pairs, const struct tile *tile, const int32_t pair[8]) {
+    __m512i m = _mm512_setzero_si512();
+#pragma GCC unroll 8
+    for (int i = 0; i < pairs; i++)
+        m = _mm512_dpwssd_epi32(m, tile->min[i], _mm512_set1_epi32(pair[i]));
+    return _mm512_cvtepi32_ps(m);
+}
+
+/* Adds the products of `rows` rows of x to acc. */
+INLINE void add_256(float *acc, const struct shape shape, const int panels,
+                    const struct amx_tile *tiles, product c[4], struct tile_x x, int rows) {
+    for (int t = 0; t < rows; t++, acc += ACC_STRIDE) {
+        __m512 dx = broadcast_float(x.d + (size_t)t * x.stride);
+        int32_t pair[8];
+        if (shape.min) sum_pairs(pair, shape.group, load_sums(x.sum + (size_t)t * x.stride));
+#pragma GCC unroll 2
+        for (int p = 0; p < panels; p++) {
+            const struct tile *tile = &tiles[p].tile;
+            __m512 a = _mm512_load_ps(acc + PANEL_ROWS * p);
+            a = _mm512_fmadd_ps(_mm512_mul_ps(tile->d[0], dx),
+                                total_256(c + 2 * p, shape.coding, t), a);
+            if (shape.min)
+                a = _mm512_fnmadd_ps(_mm512_mul_ps(tile->dmin[0], dx),
+                                     minimum_256(TILE_ELEMENTS / shape.group / 2, tile, pair), a);
+            _mm512_store_ps(acc + PANEL_ROWS * p, a);
+        }
+    }
+}
+
+/* The products of the next 16 rows are started before those of the last are added up: the tile
+ * unit and the vector unit then work at the same time. */
+INLINE void rows_256(const struct shape shape, const int panels, const struct tile_work *w) {
+    product c[2][4];
+    struct x_copy copy;
+    const struct amx_tile *tiles = w->tiles;
+    products_256(c[0], shape.coding, panels, tiles, x_codes(w, 0, TILE_ELEMENTS, &copy));
+    for (int t = 0; t < w->x_rows; t += TILE_SIDE) {
+        const int next = t + TILE_SIDE, turn = t / TILE_SIDE % 2;
+        if (next < w->x_rows)
+            products_256(c[1 - turn], shape.coding, panels, tiles,
+                         x_codes(w, next, TILE_ELEMENTS, &copy));
+        add_256(w->acc + ACC_STRIDE * t, shape, panels, tiles, c[turn], x_at(&w->x, t),
+                rows_from(w, t));
+    }
+}
+
+INLINE void multiply_256(const struct shape shape, const struct tile_work *w) {
+    configure(64);
+    if (w->panels == 2) rows_256(shape, 2, w);
+    else rows_256(shape, 1, w);
+    _tile_release();
+}
+
+static void multiply_single_min(const struct tile_work *w) {
+    multiply_256((struct shape){CODING_SINGLE, 16, true}, w);
+}
+
+static void multiply_unsigned_min(const struct tile_work *w) {
+    multiply_256((struct shape){CODING_UNSIGNED, 32, true}, w);
+}
+
+static void multiply_signed(const struct tile_work *w) {
+    multiply_256((struct shape){CODING_SIGNED, 32, false}, w); /* group: no matter without min */
+}
+
+/* ---- blocks of 32 -------------------------------------------------------------------------- */
+
+/* 16 rows of x × one panel: c[b] = S of block b. */
+INLINE void products_32(product c[8], const __m512i *byte, int blocks, struct x_codes x) {
+    settle_memory();
+    for (int b = 0; b + 1 < blocks; b += 2) {
+        _tile_zero(0);
+        _tile_loadd(4, x.q + 32 * b, x.stride);
+        _tile_loadd(6, byte + 8 * b, 64);
+        _tile_dpbssd(0, 4, 6);
+        _tile_zero(1);
+        _tile_loadd(5, x.q + 32 * b + 32, x.stride);
+        _tile_loadd(7, byte + 8 * b + 8, 64);
+        _tile_dpbssd(1, 5, 7);
+        _tile_stored(0, c[b], 64);
+        _tile_stored(1, c[b + 1], 64);
+    }
+    if (blocks % 2 != 0) {
+        _tile_zero(2);
+        _tile_loadd(4, x.q + 32 * (blocks - 1), x.stride);
+        _tile_loadd(6, byte + 8 * (blocks - 1), 64);
+        _tile_dpbssd(2, 4, 6);
+        _tile_stored(2, c[blocks - 1], 64);
+    }
+    settle_memory();
+}
+
+struct x_scales { /* of 16 rows of x: d and, for minimums, Σx by block */
+    float d[TILE_SIDE][8], sum[TILE_SIDE][8];
+};
+
+static void take_scales(struct x_scales *to, struct tile_x x, int blocks, int rows) {
+    for (int t = 0; t < TILE_SIDE; t++) {
+        __m256i sums = _mm256_setzero_si256();
+        memset(to->d[t], 0, sizeof to->d[t]);
+        if (t < rows) {
+            memcpy(to->d[t], x.d + (size_t)t * x.stride, (size_t)blocks * sizeof(float));
+            sums = load_sums(x.sum + (size_t)t * x.stride);
+        }
+        sums = _mm256_madd_epi16(sums, _mm256_set1_epi16(1));
+        _mm256_storeu_ps(to->sum[t], _mm256_cvtepi32_ps(sums));
+    }
+}
+
+/* Adds the products of `rows` rows of x with one panel to acc. */
+INLINE void add_32(float *acc, const bool min, const struct tile *tile, product c[8], int blocks,
+                   const struct x_scales *x, int rows) {
+    __m512 a[TILE_SIDE];
+#pragma GCC unroll 16
+    for (int t = 0; t < TILE_SIDE; t++)
+        a[t] = t < rows ? _mm512_load_ps(acc + ACC_STRIDE * t) : _mm512_setzero_ps();
+    for (int b = 0; b < blocks; b++) {
+#pragma GCC unroll 16
+        for (int t = 0; t < TILE_SIDE; t++) {
+            __m512 dx = _mm512_set1_ps(x->d[t][b]);
+            a[t] = _mm512_fmadd_ps(_mm512_mul_ps(tile->d[b], dx), _mm512_cvtepi32_ps(c[b][t]),
+                                   a[t]);
+            if (min)
+                a[t] = _mm512_fnmadd_ps(_mm512_mul_ps(tile->dmin[b], dx),
+                                        _mm512_set1_ps(x->sum[t][b]), a[t]);
+        }
+    }
+#pragma GCC unroll 16
+    for (int t = 0; t < TILE_SIDE; t++)
+        if (t < rows) _mm512_store_ps(acc + ACC_STRIDE * t, a[t]);
+}
+
+/* As rows_256, one panel at a time. */
+INLINE void multiply_32_any(const bool min, const struct tile_work *w) {
+    product c[2][8];
+    struct x_copy copy;
+    struct x_scales scales;
+    const struct amx_tile *tiles = w->tiles;
+    const int bytes = 32 * w->blocks, last = w->panels - 1;
+    int turn = 0;
+    configure(32);
+    products_32(c[0], tiles[0].byte[0], w->blocks, x_codes(w, 0, bytes, &copy));
+    for (int t = 0; t < w->x_rows; t += TILE_SIDE) {
+        take_scales(&scales, x_at(&w->x, t), w->blocks, rows_from(w, t));
+        for (int p = 0; p < w->panels; p++, turn = 1 - turn) {
+            const int next = p < last ? t : t + TILE_SIDE;
+            if (next < w->x_rows)
+                products_32(c[1 - turn], tiles[p < last ? p + 1 : 0].byte[0], w->blocks,
+                            x_codes(w, next, bytes, &copy));
+            add_32(w->acc + ACC_STRIDE * t + PANEL_ROWS * p, min, &tiles[p].tile, c[turn],
+                   w->blocks, &scales, rows_from(w, t));
+        }
+    }
+    _tile_release();
+}
+
+static void multiply_32(const struct tile_work *w) {
+    multiply_32_any(false, w);
+}
+
+static void multiply_32_min(const struct tile_work *w) {
+    multiply_32_any(true, w);
+}
+
+/* ---- rows -------------------------------------------------------------------------------- */
+
+/* 512 rows of x, so that unpacking is a small part of the work; but no more than stay in L2. */
+static const struct tile_level level = {
+    .tile_bytes = sizeof(struct amx_tile), .panels = TILE_PANELS, .x_rows = 512, .pass_rows = 512,
+    .pass_bytes = 1280 << 10,
+};
+
+static const struct tile_format formats[] = {
+    {QUANT_Q4_0, 0, unpack_q4_0, multiply_32},
+    {QUANT_Q4_1, 0, unpack_q4_1, multiply_32_min},
+    {QUANT_Q5_0, 0, unpack_q5_0, multiply_32},
+    {QUANT_Q5_1, 0, unpack_q5_1, multiply_32_min},
+    {QUANT_Q8_0, 0, unpack_q8_0, multiply_32},
+    {QUANT_IQ4_NL, 0, unpack_iq4_nl, multiply_32},
+    {QUANT_Q2_K, 0, unpack_q2_k, multiply_single_min},
+    {QUANT_Q3_K, 0, unpack_q3_k, multiply_signed},
+    {QUANT_Q4_K, 0, unpack_q4_k, multiply_unsigned_min},
+    {QUANT_Q5_K, 0, unpack_q5_k, multiply_unsigned_min},
+    {QUANT_Q6_K, 0, unpack_q6_k, multiply_signed},
+    {QUANT_IQ4_XS, 0, unpack_iq4_xs, multiply_signed},
+};
+
+static void run(const struct matmul_work *work, const struct tile_format *format) {
+    if (work->x_rows >= X_ROWS_MIN)
+        matmul_tile_run(work, &level, format);
+    else
+        matmul_tile_run(work, matmul_unpack_level_avx512(),
+                        matmul_unpack_format_avx512(format->type));
+}
+
+static size_t scratch_bytes(int64_t cols) {
+    (void)cols;
+    size_t here = matmul_tile_scratch_bytes(&level);
+    size_t below = matmul_tile_scratch_bytes(matmul_unpack_level_avx512());
+    return here > below ? here : below;
+}
+
+static void run_q4_0(const struct matmul_work *work) {
+    run(work, &formats[0]);
+}
+
+static void run_q4_1(const struct matmul_work *work) {
+    run(work, &formats[1]);
+}
+
+static void run_q5_0(const struct matmul_work *work) {
+    run(work, &formats[2]);
+}
+
+static void run_q5_1(const struct matmul_work *work) {
+    run(work, &formats[3]);
+}
+
+static void run_q8_0(const struct matmul_work *work) {
+    run(work, &formats[4]);
+}
+
+static void run_iq4_nl(const struct matmul_work *work) {
+    run(work, &formats[5]);
+}
+
+static void run_q2_k(const struct matmul_work *work) {
+    run(work, &formats[6]);
+}
+
+static void run_q3_k(const struct matmul_work *work) {
+    run(work, &formats[7]);
+}
+
+static void run_q4_k(const struct matmul_work *work) {
+    run(work, &formats[8]);
+}
+
+static void run_q5_k(const struct matmul_work *work) {
+    run(work, &formats[9]);
+}
+
+static void run_q6_k(const struct matmul_work *work) {
+    run(work, &formats[10]);
+}
+
+static void run_iq4_xs(const struct matmul_work *work) {
+    run(work, &formats[11]);
+}
+
+static void (*const runs[])(const struct matmul_work *work) = {
+    run_q4_0, run_q4_1, run_q5_0, run_q5_1, run_q8_0, run_iq4_nl,
+    run_q2_k, run_q3_k, run_q4_k, run_q5_k, run_q6_k, run_iq4_xs,
+};
+
+void matmul_add_amx(struct kernels *k) {
+    for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
+        k->matmul[formats[i].type].scratch_bytes = scratch_bytes;
+        k->matmul[formats[i].type].run = runs[i];
+    }
+}
