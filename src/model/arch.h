@@ -62,7 +62,7 @@ struct layer_weight {                    /* a row of an architecture's weight ta
 struct arch {
     const char *name;                    /* general.architecture */
     bool rope_neox;
-    const struct layer_weight *weights;  /* ended by a row without name */
+    const struct layer_weight *weights;  /* beside block_weights; ended by a row without name */
     void (*layer)(struct model *m, const struct forward *f, int index);
 };
 
@@ -70,7 +70,13 @@ extern const struct arch arch_llama, arch_qwen2, arch_qwen3;
 
 /* ---- what the architectures share (blocks.c) ---- */
 
-/* Rotates q and k, stores k and v, and leaves the attention of all heads in buffers.attn. */
+/* Norms and matrices of every layer; ended by a row without name. */
+extern const struct layer_weight block_weights[];
+
+/* q, k, v = the projections of the normed x, with their biases where the layer has them. */
+void block_project(struct model *m, const struct forward *f, const struct layer *l);
+
+/* Rotates q and k, stores k and v; x += o·attention of all heads. */
 void block_attention(struct model *m, const struct forward *f, int layer);
 /* x += down·(silu(gate·h) ⊙ up·h), h being the normed x. */
 void block_swiglu(struct model *m, const struct forward *f, const struct layer *l);

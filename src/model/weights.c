@@ -76,10 +76,10 @@ static bool load_vector(struct loader *l, float **out, const struct gguf_tensor 
     return true;
 }
 
-static bool load_layer(struct loader *l, int index) {
+static bool load_rows(struct loader *l, int index, const struct layer_weight *row) {
     struct layer *layer = &l->model->layers[index];
     const struct model_params *p = &l->model->params;
-    for (const struct layer_weight *row = l->model->arch->weights; row->name; row++) {
+    for (; row->name; row++) {
         char name[96];
         snprintf(name, sizeof name, "blk.%d.%s", index, row->name);
         const struct gguf_tensor *t = find(l, name, row->optional);
@@ -136,7 +136,7 @@ bool weights_load(struct model *m, const struct model_options *options, struct e
     m->layers = calloc((size_t)p->layers, sizeof *m->layers);
     if (!m->layers) return error_set(err, ERR_MEMORY, "no memory for %d layers", p->layers);
     for (int i = 0; i < p->layers; i++)
-        if (!load_layer(&l, i)) return false;
+        if (!load_rows(&l, i, block_weights) || !load_rows(&l, i, m->arch->weights)) return false;
     /* Tied embeddings: the output matrix is the embedding. */
     const struct gguf_tensor *output = find(&l, "output.weight", true);
     return load_matrix(&l, &m->output, output ? output : embed,
@@ -144,13 +144,18 @@ bool weights_load(struct model *m, const struct model_options *options, struct e
            load_rope(&l);
 }
 
+static void free_rows(struct layer *layer, const struct layer_weight *row) {
+    for (; row->name; row++) {
+        void *member = (char *)layer + row->offset;
+        if (row->rows == DIM_NONE) free(*(float **)member);
+        else backend_weight_free(member);
+    }
+}
+
 void weights_free(struct model *m) {
     for (int i = 0; m->layers && i < m->params.layers; i++) {
-        for (const struct layer_weight *row = m->arch->weights; row->name; row++) {
-            void *member = (char *)&m->layers[i] + row->offset;
-            if (row->rows == DIM_NONE) free(*(float **)member);
-            else backend_weight_free(member);
-        }
+        free_rows(&m->layers[i], block_weights);
+        free_rows(&m->layers[i], m->arch->weights);
     }
     free(m->layers);
     free(m->output_norm);
