@@ -85,7 +85,7 @@ static const struct option rows[] = {
      .commands = ENGINE,
      .help = "What weights, keys and values, and buffers may take together, e.g. 12G."},
     {OPTION_CPU, OPTION_TYPE_ENUM, "Engine", "cpu", 0, NULL, "LONGHAUL_CPU", "LEVEL",
-     .choices = "auto plain avx2 avx512", .fallback = "auto",
+     .choices = "auto plain avx2 avx512 amx neon dotprod i8mm", .fallback = "auto",
      .commands = ENGINE,
      .help = "The best instruction set that may be used; auto: the best that this CPU has."},
 
