@@ -196,11 +196,17 @@ OPTIONS = {
 }
 
 
+# The options are for the head of a prompt, so a few conversations will do for them.
+HEADS = ("system", "turns", "call", "calls in turns", "thinking", "no_think")
+
+
 def variables():
     """(name, variables) for every combination worth rendering."""
     for message_name, messages in MESSAGES.items():
         for tool_name, tools in TOOLS.items():
             for option_name, options in OPTIONS.items():
+                if option_name != "plain" and message_name not in HEADS:
+                    continue
                 for prompt in (True, False):
                     given = {
                         "messages": messages,

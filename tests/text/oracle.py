@@ -1,6 +1,7 @@
 """The two sides of the template tests: Python's jinja2, set up as transformers does, and ours."""
 
 import datetime
+import functools
 import json
 import os
 import pathlib
@@ -54,10 +55,15 @@ def environment():
 ENVIRONMENT = environment()
 
 
+@functools.lru_cache(maxsize=64)
+def compiled(template):
+    return ENVIRONMENT.from_string(template)
+
+
 def render_python(template, variables):
     """(text, None) or (None, message)."""
     try:
-        text = ENVIRONMENT.from_string(template).render(**variables)
+        text = compiled(template).render(**variables)
         text.encode("utf-8")
         return text, None
     except Exception as e:  # whatever jinja2 and Python raise counts as a refusal
@@ -65,11 +71,14 @@ def render_python(template, variables):
 
 
 def program():
-    """tests/render_template.c, built by Meson; its path may also come from the environment."""
-    given = os.environ.get("LONGHAUL_RENDER_TEMPLATE")
-    build = os.environ.get("LONGHAUL_BUILD_DIR", "build")
-    path = pathlib.Path(given) if given else pathlib.Path(build) / "tests" / "render_template"
-    return path if path.exists() else None
+    """tests/render_template.c as built, sanitized if it can be; LONGHAUL_RENDER_TEMPLATE names one."""
+    root = pathlib.Path(__file__).parent.parent.parent
+    named = os.environ.get("LONGHAUL_RENDER_TEMPLATE")
+    builds = [root / b / "tests" / "render_template" for b in ("build-sanitize", "build")]
+    for path in [pathlib.Path(named)] if named else builds:
+        if path.is_file():
+            return path
+    return None
 
 
 class Renderer:
