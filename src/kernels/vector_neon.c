@@ -133,7 +133,7 @@ static int64_t argmax(const float *x, int64_t n) {
     const float32x4_t most = vdupq_n_f32(largest(x, n));
     for (int64_t i = 0; i < n; i += LANES) {
         uint32x4_t equal = vceqq_f32(load(x + i, n - i, NAN), most);
-        uint64_t lanes = vget_lane_u64(vreinterpret_u64_u16(vmovn_u32(equal)), 0); /* 16 bits each */
+        uint64_t lanes = vget_lane_u64(vreinterpret_u64_u16(vmovn_u32(equal)), 0); /* 16 each */
         if (lanes) return i + __builtin_ctzll(lanes) / 16;
     }
     return 0; /* nothing but NaN */
