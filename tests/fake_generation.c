@@ -162,7 +162,7 @@ void template_output_deinit(struct template_output *o) {
 
 const char *chat_template_source(const struct chat_template *c) {
     (void)c;
-    return "{{ messages }}";
+    return "{{ messages }} {# knows </think> #}";
 }
 
 /* ---- scripts ---- */
@@ -232,9 +232,11 @@ static void write_answer(struct str *out, const struct script *s, const char *pr
     if (s->show[0] != 0) {
         show_request(out, r);
     } else if (s->say[0] != 0) {
-        str_add_text(out, s->say);
-        for (size_t i = 0; i < out->len; i++)
-            if (out->data[i] == '_') out->data[i] = ' ';
+        for (const char *c = s->say; *c != 0; c++) {
+            bool twice = c[0] == '_' && c[1] == '_';
+            str_add_char(out, *c == '~' ? '\n' : *c == '_' && !twice ? ' ' : *c);
+            c += twice;
+        }
     } else if (s->tokens > 0) {
         for (int i = 0; i < s->tokens; i++) str_addf(out, "%s%s%d", i > 0 ? " " : "", s->mark, i);
     } else {

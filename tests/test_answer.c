@@ -95,6 +95,36 @@ static void offsets_count_characters_and_not_bytes(void **state) {
     assert_json(offsets, "[0,1,2,3]");
 }
 
+static void a_call_is_told_in_two_chunks(void **state) {
+    (void)state;
+    struct tool_call call = {(char[]){"add"}, (char[]){"{\"a\":1}"}};
+    struct answer_call c = {1, "call_x", &call};
+    json_t *first = answer_chunk_call(&chat, 0, &c), *rest = answer_chunk_arguments(&chat, 0, &c);
+    json_t *choices = json_incref(json_object_get(first, "choices"));
+    json_decref(first);
+    assert_json(choices, "[{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":1,\"id\":\"call_x\","
+                         "\"type\":\"function\",\"function\":{\"name\":\"add\",\"arguments\":\"\"}}"
+                         "]},\"logprobs\":null,\"finish_reason\":null}]");
+    choices = json_incref(json_object_get(rest, "choices"));
+    json_decref(rest);
+    assert_json(choices, "[{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":1,\"function\":{"
+                         "\"arguments\":\"{\\\"a\\\":1}\"}}]},\"logprobs\":null,"
+                         "\"finish_reason\":null}]");
+}
+
+static void an_answer_that_is_only_calls_has_no_content(void **state) {
+    (void)state;
+    struct tool_call call = {(char[]){"add"}, (char[]){"{}"}};
+    struct answer_call c = {0, "call_x", &call};
+    struct answer_whole w = {.reasoning = span_of("so"), .calls = &c, .call_count = 1,
+                             .finish = "tool_calls", .text = span_of("")};
+    assert_json(answer_choice(&chat, &w),
+                "{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":null,"
+                "\"refusal\":null,\"reasoning_content\":\"so\",\"tool_calls\":[{\"id\":\"call_x\","
+                "\"type\":\"function\",\"function\":{\"name\":\"add\",\"arguments\":\"{}\"}}]},"
+                "\"logprobs\":null,\"finish_reason\":\"tool_calls\"}");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_first_chunk_says_who_speaks),
@@ -102,6 +132,8 @@ int main(void) {
         cmocka_unit_test(a_usage_chunk_has_no_choices),
         cmocka_unit_test(no_time_gives_no_infinite_speed),
         cmocka_unit_test(bytes_that_are_no_text_become_replacement_characters),
+        cmocka_unit_test(a_call_is_told_in_two_chunks),
+        cmocka_unit_test(an_answer_that_is_only_calls_has_no_content),
         cmocka_unit_test(offsets_count_characters_and_not_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -24,7 +24,7 @@ static void props_tell_how_the_model_runs(void **state) {
     assert_int_equal(reply_number(&r, "default_generation_settings.n_ctx"), 4096);
     assert_int_equal(reply_number(&r, "total_slots"), 4);
     assert_string_equal(reply_text(&r, "model_path"), "/x/fake-stem.gguf");
-    assert_string_equal(reply_text(&r, "chat_template"), "{{ messages }}");
+    assert_string_equal(reply_text(&r, "chat_template"), "{{ messages }} {# knows </think> #}");
     assert_string_equal(reply_text(&r, "rope.type"), "none");
     assert_string_equal(reply_text(&r, "eos_token"), "<eos>");
     reply_deinit(&r);

@@ -27,6 +27,7 @@ static void parse(struct parsed *p, reader *read, const char *text) {
 }
 
 static void done(struct parsed *p) {
+    request_deinit(&p->request);
     arena_deinit(&p->arena);
     json_decref(p->body);
 }
@@ -84,6 +85,36 @@ static void tool_choice_none_takes_the_tools_away(void **state) {
     done(&p);
 }
 
+static void an_effort_becomes_variables_of_the_template(void **state) {
+    (void)state;
+    struct parsed p;
+    parse(&p, request_read_chat, "{" MESSAGES ", \"reasoning_effort\": \"low\"}");
+    assert_true(p.ok);
+    assert_true(json_is_true(json_object_get(p.request.kwargs, "enable_thinking")));
+    assert_string_equal(json_string_value(json_object_get(p.request.kwargs, "reasoning_effort")),
+                        "low");
+    done(&p);
+    parse(&p, request_read_chat, "{" MESSAGES ", \"reasoning_effort\": \"none\"}");
+    assert_true(json_is_false(json_object_get(p.request.kwargs, "enable_thinking")));
+    done(&p);
+    parse(&p, request_read_chat, "{" MESSAGES ", \"reasoning_effort\": \"none\", "
+          "\"chat_template_kwargs\": {\"enable_thinking\": true, \"x\": 1}}");
+    assert_true(json_is_true(json_object_get(p.request.kwargs, "enable_thinking")));
+    assert_int_equal(json_object_size(p.request.kwargs), 3);
+    done(&p);
+}
+
+static void parallel_calls_can_be_refused(void **state) {
+    (void)state;
+    struct parsed p;
+    parse(&p, request_read_chat, "{" MESSAGES ", \"parallel_tool_calls\": false}");
+    assert_true(p.ok && p.request.one_call);
+    done(&p);
+    parse(&p, request_read_chat, "{" MESSAGES ", \"parallel_tool_calls\": true}");
+    assert_true(p.ok && !p.request.one_call);
+    done(&p);
+}
+
 static void prompts_come_in_four_shapes(void **state) {
     (void)state;
     static const struct {
@@ -130,6 +161,10 @@ static void every_mistake_is_named(void **state) {
          ERR_ARGUMENT},
         {request_read_chat, "{" MESSAGES ", \"tool_choice\": \"required\"}",
          "tool_choice: \"required\" is not in this version", ERR_UNSUPPORTED},
+        {request_read_chat, "{" MESSAGES ", \"parallel_tool_calls\": 1}",
+         "parallel_tool_calls: expected a boolean", ERR_ARGUMENT},
+        {request_read_chat, "{" MESSAGES ", \"reasoning_effort\": \"much\"}",
+         "reasoning_effort: \"much\"", ERR_ARGUMENT},
         {request_read_chat, "{" MESSAGES ", \"tool_choice\": \"maybe\"}", "tool_choice: \"maybe\"",
          ERR_ARGUMENT},
         {request_read_chat, "{" MESSAGES ", \"response_format\": {\"type\": \"json_object\"}}",
@@ -230,6 +265,8 @@ int main(void) {
         cmocka_unit_test(a_chat_request_is_read_whole),
         cmocka_unit_test(what_is_not_given_stays_as_the_model_has_it),
         cmocka_unit_test(tool_choice_none_takes_the_tools_away),
+        cmocka_unit_test(an_effort_becomes_variables_of_the_template),
+        cmocka_unit_test(parallel_calls_can_be_refused),
         cmocka_unit_test(prompts_come_in_four_shapes),
         cmocka_unit_test(every_mistake_is_named),
         cmocka_unit_test(an_arena_that_is_too_small_is_an_error),

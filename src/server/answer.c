@@ -143,8 +143,13 @@ static json_t *empty_delta(const struct answer *a) {
 
 /* One piece of an answer as the shape has it. */
 static json_t *delta(const struct answer *a, const struct answer_delta *d) {
-    json_t *text = answer_lossy_string(d->text);
-    return a->shape == ANSWER_CHAT ? json_pack("{s:o}", "content", text) : text;
+    if (a->shape == ANSWER_TEXT) return answer_lossy_string(d->text);
+    json_t *parts = json_object();
+    if (d->reasoning.len > 0)
+        json_object_set_new(parts, "reasoning_content", answer_lossy_string(d->reasoning));
+    if (d->text.len > 0 || d->reasoning.len == 0)
+        json_object_set_new(parts, "content", answer_lossy_string(d->text));
+    return parts;
 }
 
 json_t *answer_chunk_first(const struct answer *a, int index) {
@@ -163,6 +168,24 @@ json_t *answer_chunk_delta(const struct answer *a, int index, const struct answe
         json_object_set_new(json_array_get(json_object_get(whole, "choices"), 0), "tokens", ids);
     }
     return whole;
+}
+
+/* Takes call. */
+static json_t *chunk_of_call(const struct answer *a, int index, json_t *call) {
+    return chunk_of(a, index, json_pack("{s:[o]}", "tool_calls", call), json_null(), NULL);
+}
+
+json_t *answer_chunk_call(const struct answer *a, int index, const struct answer_call *c) {
+    return chunk_of_call(a, index,
+                         json_pack("{s:i, s:s, s:s, s:{s:s, s:s}}", "index", c->index, "id", c->id,
+                                   "type", "function", "function", "name", c->call->name,
+                                   "arguments", ""));
+}
+
+json_t *answer_chunk_arguments(const struct answer *a, int index, const struct answer_call *c) {
+    json_t *arguments = answer_lossy_string(span_of(c->call->arguments));
+    return chunk_of_call(a, index, json_pack("{s:i, s:{s:o}}", "index", c->index, "function",
+                                             "arguments", arguments));
 }
 
 json_t *answer_chunk_alive(const struct answer *a, int index) {
@@ -200,17 +223,34 @@ json_t *answer_chunk_usage(const struct answer *a, const struct answer_counts *c
 
 /* ---- not streamed ---- */
 
+/* Content is null where an answer is nothing but calls. */
+static json_t *message(const struct answer_whole *w) {
+    bool calls_only = w->call_count > 0 && w->text.len == 0;
+    json_t *text = calls_only ? json_null() : answer_lossy_string(w->text);
+    json_t *whole = json_pack("{s:s, s:o, s:n}", "role", "assistant", "content", text, "refusal");
+    if (w->reasoning.len > 0)
+        json_object_set_new(whole, "reasoning_content", answer_lossy_string(w->reasoning));
+    if (w->call_count == 0) return whole;
+    json_t *calls = json_array();
+    for (int i = 0; i < w->call_count; i++)
+        json_array_append_new(
+            calls, json_pack("{s:s, s:s, s:{s:s, s:o}}", "id", w->calls[i].id, "type", "function",
+                             "function", "name", w->calls[i].call->name, "arguments",
+                             answer_lossy_string(span_of(w->calls[i].call->arguments))));
+    json_object_set_new(whole, "tool_calls", calls);
+    return whole;
+}
+
 json_t *answer_choice(const struct answer *a, const struct answer_whole *w) {
-    json_t *text = answer_lossy_string(w->text);
     json_t *logprobs = w->logprobs != NULL ? w->logprobs : json_null();
     json_t *choice;
     if (a->shape == ANSWER_CHAT)
-        choice = json_pack("{s:i, s:{s:s, s:o, s:n}, s:o, s:s}", "index", w->index, "message",
-                           "role", "assistant", "content", text, "refusal", "logprobs", logprobs,
-                           "finish_reason", w->finish);
+        choice = json_pack("{s:i, s:o, s:o, s:s}", "index", w->index, "message", message(w),
+                           "logprobs", logprobs, "finish_reason", w->finish);
     else
-        choice = json_pack("{s:i, s:o, s:o, s:s}", "index", w->index, "text", text, "logprobs",
-                           logprobs, "finish_reason", w->finish);
+        choice = json_pack("{s:i, s:o, s:o, s:s}", "index", w->index, "text",
+                           answer_lossy_string(w->text), "logprobs", logprobs, "finish_reason",
+                           w->finish);
     if (w->tokens != NULL) json_object_set_new(choice, "tokens", w->tokens);
     return choice;
 }

@@ -4,12 +4,12 @@
  * (text_completion).  Every function returns a new tree that the caller owns, NULL when out of
  * memory; taking one that is NULL gives NULL, so that only the last result needs a look.
  *
- * answer_delta() is the only place that knows what a piece of an answer consists of: text today,
- * tool calls and reasoning beside it later. */
+ * What a piece of an answer consists of is struct answer_delta; calls of tools come whole, after it. */
 #ifndef SERVER_ANSWER_H
 #define SERVER_ANSWER_H
 #include <jansson.h>
 #include "engine/generation.h"
+#include "text/tool_call.h"
 
 enum answer_shape { ANSWER_CHAT, ANSWER_TEXT };
 
@@ -22,9 +22,15 @@ struct answer { /* what all parts of one answer share; borrowed strings */
 };
 
 struct answer_delta {
-    struct span text;
+    struct span text, reasoning;
     const struct generation_token *tokens;
     int token_count;
+};
+
+struct answer_call { /* of a tool */
+    int index; /* among the calls of its choice */
+    const char *id;
+    const struct tool_call *call;
 };
 
 struct answer_counts { /* of a whole answer, over its choices */
@@ -48,6 +54,9 @@ void answer_logprobs_add(const struct answer *a, json_t *logprobs, const struct 
 /* ---- stream chunks: whole objects ---- */
 json_t *answer_chunk_first(const struct answer *a, int index); /* the role, or empty text */
 json_t *answer_chunk_delta(const struct answer *a, int index, const struct answer_delta *d);
+/* A call is two chunks: who is called, then with what. */
+json_t *answer_chunk_call(const struct answer *a, int index, const struct answer_call *c);
+json_t *answer_chunk_arguments(const struct answer *a, int index, const struct answer_call *c);
 json_t *answer_chunk_alive(const struct answer *a, int index); /* empty; something to hear */
 json_t *answer_chunk_progress(const struct answer *a, const struct answer_progress *p);
 json_t *answer_chunk_finish(const struct answer *a, int index, const char *finish);
@@ -56,7 +65,9 @@ json_t *answer_chunk_usage(const struct answer *a, const struct answer_counts *c
 /* ---- not streamed ---- */
 struct answer_whole {
     int index;
-    struct span text;
+    struct span text, reasoning;
+    const struct answer_call *calls;
+    int call_count;
     const char *finish;
     json_t *logprobs; /* taken; NULL: none */
     json_t *tokens;   /* taken; NULL: none */

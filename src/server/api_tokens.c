@@ -145,4 +145,5 @@ void api_apply_template(struct call *call) {
     else
         call_failed(call, &err);
     template_output_deinit(&out);
+    request_deinit(&request);
 }

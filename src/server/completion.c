@@ -156,22 +156,65 @@ static void end_all(struct completion *c) {
 
 void completion_close(void *completion) {
     struct completion *c = completion;
+    request_deinit(&c->request);
     if (c->choices == NULL) return;
     end_all(c);
+    for (int i = 0; i < c->choice_count; i++) {
+        reply_parts_close(c->choices[i].parts);
+        c->choices[i].parts = NULL;
+    }
     for (int i = 0; i < c->request.prompt_count; i++) tokens_deinit(&c->prompts[i]);
 }
 
 /* ---- submitting ---- */
 
+/* Whether a prompt ends by opening the reasoning, which the answer then only closes. */
+static bool opens_reasoning(const struct completion *c, const struct tokens *prompt) {
+    static const char tag[] = "<think>";
+    enum { LOOK_TOKENS = 16 };
+    struct str end = {0};
+    int64_t from = prompt->count > LOOK_TOKENS ? prompt->count - LOOK_TOKENS : 0;
+    for (int64_t i = from; i < prompt->count; i++) {
+        struct span piece = tokenizer_bytes(c->answer.tokenizer, prompt->ids[i]);
+        str_add(&end, piece.data, piece.len);
+    }
+    size_t len = end.len, tag_len = sizeof tag - 1;
+    while (len > 0 && strchr(" \n", end.data[len - 1]) != NULL) len--;
+    bool opens = len >= tag_len && memcmp(end.data + len - tag_len, tag, tag_len) == 0;
+    str_deinit(&end);
+    return opens;
+}
+
+/* Answers to conversations are taken apart where tools or the template ask for it. */
+static bool open_parts(struct completion *c, struct completion_choice *choice, struct error *err) {
+    const struct request *r = &c->request;
+    if (r->messages == NULL) return true;
+    const char *source = chat_template_source(native_chat(c->native));
+    struct reply_parts_options options = {
+        .reasoning = strstr(source, "</think>") != NULL,
+        .tools = r->tools,
+        .format = tool_format_find(source),
+        .one_call = r->one_call,
+    };
+    if (!options.reasoning && options.tools == NULL) return true;
+    options.reasoning_open =
+        options.reasoning && opens_reasoning(c, &c->prompts[choice->prompt_index]);
+    choice->parts = reply_parts_open(&options, err);
+    choice->show_control = options.tools != NULL && options.format->control;
+    return choice->parts != NULL;
+}
+
 static bool submit(struct completion *c, struct completion_choice *choice, struct error *err) {
     const struct request *r = &c->request;
     const struct tokens *prompt = &c->prompts[choice->prompt_index];
+    if (!open_parts(c, choice, err)) return false;
     struct generation_request request = {
         .prompt_tokens = prompt->ids,
         .prompt_token_count = (int)prompt->count,
         .stops = r->stops,
         .stop_count = r->stop_count,
         .ignore_ends = r->ignore_eos,
+        .special = choice->show_control,
         .max_tokens = r->max_tokens,
         .sampling = r->sampling,
         .bias = r->bias,
@@ -211,9 +254,22 @@ static void note_first(struct completion *c, struct completion_choice *choice) {
         record->first_token_ms = choice->first_ms - c->call->started_ms;
 }
 
+static bool split_event(struct completion_choice *choice, const struct generation_event *event,
+                        struct error *err) {
+    choice->delta = (struct reply_delta){.content = event->text};
+    if (choice->parts == NULL || event->type == GENERATION_PROGRESS) return true;
+    if (event->type == GENERATION_TEXT)
+        reply_parts_add(choice->parts, event->text, &choice->delta);
+    else
+        reply_parts_finish(choice->parts, event->text, event->finish == GENERATION_STOP,
+                           &choice->delta);
+    return !choice->delta.failed || error_set(err, ERR_MEMORY, "no memory for the answer");
+}
+
 static bool take_event(struct completion *c, struct completion_choice *choice,
                        const struct generation_event *event, struct error *err) {
     struct call_record *record = &c->call->record;
+    if (!split_event(choice, event, err)) return false;
     switch (event->type) {
     case GENERATION_PROGRESS:
         choice->progress.queued = event->engine.queued;
@@ -239,7 +295,8 @@ static bool take_event(struct completion *c, struct completion_choice *choice,
         if (event->error.code != ERR_NONE) *err = event->error;
         return error_set(err, ERR_CANCELLED, "the answer was cancelled");
     }
-    choice->finish = event->finish == GENERATION_STOP ? "stop" : "length";
+    choice->finish = choice->delta.call_count > 0        ? "tool_calls"
+                     : event->finish == GENERATION_STOP ? "stop" : "length";
     record->finish = choice->finish;
     end_choice(c, choice);
     return completion_start(c, err);

@@ -10,6 +10,7 @@
 #include "server/answer.h"
 #include "server/call.h"
 #include "server/request.h"
+#include "text/reply_parts.h"
 
 enum { COMPLETION_SLICE_MS = 200 }; /* how often a waiting thread looks at its socket */
 
@@ -17,7 +18,10 @@ struct completion_choice {
     int index, prompt_index;
     struct generation *generation; /* NULL: not submitted yet, or done and closed */
     bool submitted, started, done;
-    const char *finish;            /* "stop" or "length" */
+    struct reply_parts *parts;     /* NULL: the text is all content */
+    bool show_control;             /* the parts are marked by control tokens */
+    struct reply_delta delta;      /* of the last event; its calls live as long as the choice */
+    const char *finish;            /* "stop", "length" or "tool_calls" */
     int prompt_tokens, cached_tokens, generated_tokens;
     int64_t submitted_ms, first_ms, done_ms;
     int64_t prefill_ms, decode_ms; /* the engine's figures */
@@ -53,7 +57,8 @@ enum completion_news {
     COMPLETION_FAILED,   /* see err; the rest is cancelled */
     COMPLETION_GONE,     /* the client is; everything is cancelled */
 };
-/* The event's text and tokens are valid until the next call. */
+/* The event's tokens and the choice's delta, which says what the event's text consists of, are valid
+ * until the next call. */
 enum completion_news completion_next(struct completion *c, int64_t silent_until_ms,
                                      struct completion_choice **choice,
                                      struct generation_event *event, struct error *err);

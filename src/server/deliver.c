@@ -16,6 +16,20 @@ struct delivery { /* one stream */
     int64_t progress_ms;      /* when progress was last told; 0: never */
 };
 
+/* ---- parts of an answer ---- */
+
+static struct answer_delta delta_of(const struct completion_choice *choice,
+                                    const struct generation_event *event) {
+    return (struct answer_delta){choice->delta.content, choice->delta.reasoning, event->tokens,
+                                 event->token_count};
+}
+
+/* With an id of its own.  Where there is no memory for one it is NULL, and so is then the JSON. */
+static struct answer_call call_of(const struct completion *c,
+                                  const struct completion_choice *choice, int i) {
+    return (struct answer_call){i, call_new_id(c->call, "call_"), &choice->delta.calls[i]};
+}
+
 /* ---- events ---- */
 
 /* Takes value; NULL stands for no memory, which fails the stream through out.failed. */
@@ -91,15 +105,20 @@ static void write_finish(struct delivery *d, const struct completion_choice *cho
 static void write_choice_event(struct delivery *d, struct completion_choice *choice,
                                const struct generation_event *event) {
     const struct completion *c = d->completion;
-    struct answer_delta delta = {event->text, event->tokens, event->token_count};
+    struct answer_delta delta = delta_of(choice, event);
     bool told_lately = d->progress_ms != 0 &&
                        clock_ms() - d->progress_ms < c->call->context->progress_ms;
     if (event->type == GENERATION_PROGRESS) {
         if (!choice->started && !told_lately) write_progress(d, choice);
         return;
     }
-    if (delta.text.len > 0 || delta.token_count > 0)
+    if (delta.text.len > 0 || delta.reasoning.len > 0 || delta.token_count > 0)
         write_event(d, answer_chunk_delta(&c->answer, choice->index, &delta));
+    for (int i = 0; i < choice->delta.call_count; i++) {
+        struct answer_call call = call_of(c, choice, i);
+        write_event(d, answer_chunk_call(&c->answer, choice->index, &call));
+        write_event(d, answer_chunk_arguments(&c->answer, choice->index, &call));
+    }
     if (event->type == GENERATION_DONE) write_finish(d, choice);
 }
 
@@ -171,15 +190,16 @@ static void deliver_stream(struct completion *c) {
 /* ---- gathered ---- */
 
 struct gathered { /* one choice */
-    struct str text;
+    struct str text, reasoning;
     json_t *logprobs, *tokens;
 };
 
 static void gather(const struct completion *c, struct gathered *g,
-                   const struct generation_event *event) {
-    struct answer_delta delta = {event->text, event->tokens, event->token_count};
+                   const struct completion_choice *choice, const struct generation_event *event) {
+    struct answer_delta delta = delta_of(choice, event);
     if (event->type == GENERATION_PROGRESS) return;
-    str_add(&g->text, event->text.data, event->text.len);
+    str_add(&g->text, delta.text.data, delta.text.len);
+    str_add(&g->reasoning, delta.reasoning.data, delta.reasoning.len);
     if (c->answer.logprobs_wanted) answer_logprobs_add(&c->answer, g->logprobs, &delta);
     for (int i = 0; c->answer.return_tokens && i < event->token_count; i++)
         json_array_append_new(g->tokens, json_integer(event->tokens[i].id));
@@ -208,7 +228,7 @@ static bool gather_all(struct completion *c, struct gathered *all) {
         struct completion_choice *choice;
         struct generation_event event;
         switch (completion_next(c, INT64_MAX, &choice, &event, &err)) {
-        case COMPLETION_EVENT: gather(c, &all[choice->index], &event); break;
+        case COMPLETION_EVENT: gather(c, &all[choice->index], choice, &event); break;
         case COMPLETION_SILENCE: break;
         case COMPLETION_FINISHED: return true;
         case COMPLETION_FAILED: call_failed(c->call, &err); return false;
@@ -217,20 +237,31 @@ static bool gather_all(struct completion *c, struct gathered *all) {
     }
 }
 
+static json_t *gathered_choice(const struct completion *c, struct gathered *g, int index) {
+    const struct completion_choice *choice = &c->choices[index];
+    int call_count = choice->delta.call_count;
+    struct answer_call *calls = arena_array(&c->call->arena, (size_t)call_count, sizeof *calls);
+    if (g->text.failed || g->reasoning.failed || calls == NULL) return NULL;
+    for (int i = 0; i < call_count; i++) calls[i] = call_of(c, choice, i);
+    struct answer_whole whole = {
+        .index = index,
+        .text = {str_text(&g->text), g->text.len},
+        .reasoning = {str_text(&g->reasoning), g->reasoning.len},
+        .calls = calls,
+        .call_count = call_count,
+        .finish = choice->finish,
+        .logprobs = g->logprobs,
+        .tokens = g->tokens,
+    };
+    g->logprobs = g->tokens = NULL;
+    return answer_choice(&c->answer, &whole);
+}
+
 static json_t *gathered_object(const struct completion *c, struct gathered *all) {
     struct answer_counts counts;
     json_t *choices = json_array();
     for (int i = 0; i < c->choice_count; i++) {
-        struct answer_whole whole = {
-            .index = i,
-            .text = {str_text(&all[i].text), all[i].text.len},
-            .finish = c->choices[i].finish,
-            .logprobs = all[i].logprobs,
-            .tokens = all[i].tokens,
-        };
-        all[i].logprobs = all[i].tokens = NULL;
-        json_t *choice = answer_choice(&c->answer, &whole);
-        if (all[i].text.failed || json_array_append_new(choices, choice) != 0) {
+        if (json_array_append_new(choices, gathered_choice(c, &all[i], i)) != 0) {
             json_decref(choices);
             return NULL;
         }
@@ -247,6 +278,7 @@ static void deliver_whole(struct completion *c) {
         call_json(c->call, 200, gathered_object(c, all));
     for (int i = 0; all != NULL && i < c->choice_count; i++) {
         str_deinit(&all[i].text);
+        str_deinit(&all[i].reasoning);
         json_decref(all[i].logprobs);
         json_decref(all[i].tokens);
     }

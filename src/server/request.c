@@ -143,6 +143,26 @@ static bool read_response_format(const struct field_read *r, struct error *err) 
                      "%s: type \"%.40s\" is not in this version; use \"text\"", r->name, type);
 }
 
+static bool read_parallel_calls(const struct field_read *r, struct error *err) {
+    if (!json_is_boolean(r->value)) return fields_wrong_type(r, "a boolean", err);
+    ((struct request *)r->out)->one_call = json_is_false(r->value);
+    return true;
+}
+
+static bool read_effort(const struct field_read *r, struct error *err) {
+    static const char *const known[] = {"none", "minimal", "low", "medium", "high", "xhigh"};
+    const char *text = json_string_value(r->value);
+    if (text == NULL) return fields_wrong_type(r, "a string", err);
+    for (int i = 0; i < COUNT(known); i++)
+        if (strcmp(text, known[i]) == 0) {
+            ((struct request *)r->out)->reasoning_effort = text;
+            return true;
+        }
+    return error_set(err, ERR_ARGUMENT,
+                     "%s: \"%.40s\" is not one of \"none\", \"minimal\", \"low\", "
+                     "\"medium\", \"high\", \"xhigh\"", r->name, text);
+}
+
 static bool read_best_of(const struct field_read *r, struct error *err) {
     json_int_t value;
     if (!fields_integer(r->value, &value)) return fields_wrong_type(r, "an integer", err);
@@ -250,7 +270,9 @@ static const struct field chat_fields[] = {
     {"messages", FIELD_ARRAY, AT(messages), 0, 0, NULL},
     {"tools", FIELD_ARRAY, AT(tools), 0, 0, NULL},
     {"tool_choice", FIELD_OWN, 0, 0, 0, read_tool_choice},
+    {"parallel_tool_calls", FIELD_OWN, 0, 0, 0, read_parallel_calls},
     {"chat_template_kwargs", FIELD_OBJECT, AT(kwargs), 0, 0, NULL},
+    {"reasoning_effort", FIELD_OWN, 0, 0, 0, read_effort},
     {"logprobs", FIELD_BOOL, AT(logprobs_wanted), 0, 0, NULL},
     {"top_logprobs", FIELD_INT, AT(logprobs), 0, REQUEST_LOGPROBS_MAX, NULL},
 };
@@ -271,6 +293,27 @@ bool request_model(const json_t *body, const char **name, struct error *err) {
     return fields_read(&row, 1, &object, err);
 }
 
+/* The effort as templates know it: a word for some, on or off for others (Qwen3).  What the request
+ * sets itself stays. */
+static bool make_kwargs(struct request *out, struct error *err) {
+    if (out->reasoning_effort == NULL) return true;
+    json_t *made = json_object();
+    bool thinks = strcmp(out->reasoning_effort, "none") != 0;
+    json_object_set_new(made, "reasoning_effort", json_string(out->reasoning_effort));
+    json_object_set_new(made, "enable_thinking", json_boolean(thinks));
+    out->kwargs_made = made;
+    if (json_object_size(made) != 2 ||
+        (out->kwargs != NULL && json_object_update(made, (json_t *)(uintptr_t)out->kwargs) != 0))
+        return error_set(err, ERR_MEMORY, "reasoning_effort: no memory");
+    out->kwargs = made;
+    return true;
+}
+
+void request_deinit(struct request *r) {
+    json_decref(r->kwargs_made);
+    r->kwargs_made = NULL;
+}
+
 bool request_read_chat(const json_t *body, struct arena *arena, struct request *out,
                        struct error *err) {
     struct field_read object = {.value = body, .out = out, .arena = arena};
@@ -286,7 +329,7 @@ bool request_read_chat(const json_t *body, struct arena *arena, struct request *
     const char *choice = json_string_value(json_object_get(body, "tool_choice"));
     if (choice != NULL && strcmp(choice, "none") == 0) out->tools = NULL;
     if (json_array_size(out->tools) == 0) out->tools = NULL;
-    return sampling_check(&out->sampling, err);
+    return sampling_check(&out->sampling, err) && make_kwargs(out, err);
 }
 
 bool request_read_completion(const json_t *body, struct arena *arena, struct request *out,

@@ -2,7 +2,8 @@
  *
  * What is read here is checked here, once: types, ranges, counts.  What cannot be checked without a
  * model (token ids, the window) is not.  Strings and JSON are borrowed from the body's tree, lists
- * lie in the arena: the body must outlive the struct. */
+ * lie in the arena: the body must outlive the struct.  What was read, even in part, wants a
+ * request_deinit(). */
 #ifndef SERVER_REQUEST_H
 #define SERVER_REQUEST_H
 #include <jansson.h>
@@ -44,6 +45,9 @@ struct request {
     bool ignore_eos, return_tokens;
     /* chat */
     const json_t *messages, *tools, *kwargs;
+    json_t *kwargs_made;        /* NULL: kwargs are the body's own */
+    bool one_call;              /* parallel_tool_calls false */
+    const char *reasoning_effort;
     /* completions */
     const struct request_prompt *prompts;
     int prompt_count;
@@ -58,6 +62,8 @@ bool request_read_chat(const json_t *body, struct arena *arena, struct request *
                        struct error *err);
 bool request_read_completion(const json_t *body, struct arena *arena, struct request *out,
                              struct error *err);
+
+void request_deinit(struct request *r);
 
 /* An array of token ids, as /detokenize takes it too; name is for messages. */
 bool request_tokens(const char *name, const json_t *value, struct arena *arena,

@@ -232,7 +232,7 @@ def test_models_are_listed_with_their_windows(fake):
 def test_props_tell_the_window_and_the_template(fake):
     props = fake(context=5000).get("/props").json
     assert props["default_generation_settings"]["n_ctx"] == 5000
-    assert props["chat_template"] == "{{ messages }}" and props["rope"]["type"] == "none"
+    assert props["chat_template"] .startswith("{{ messages }}") and props["rope"]["type"] == "none"
     assert props["model_path"].endswith("fake-stem.gguf") and props["total_slots"] == 4
 
 
