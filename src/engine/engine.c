@@ -12,6 +12,7 @@
 #include "base/memory.h"
 #include "base/threads.h"
 #include "engine/engine_internal.h"
+#include "engine/model_key.h"
 
 enum {
     BATCH_DEFAULT = 2048,
@@ -21,6 +22,7 @@ enum {
     ROWS_MAX = 8192,
     BLOCKED_WAIT_MS = 20,        /* nobody reads: look again */
 };
+#define CACHE_DISK_DEFAULT ((int64_t)20 << 30)
 
 /* ---- the plan: what fits ---- */
 
@@ -136,12 +138,20 @@ static void publish(struct engine *e) {
     s->kv_bytes_max = e->info.kv_bytes_max;
     s->prompt_tokens_total = c.prompt_tokens;
     s->cached_tokens_total = c.cached_tokens;
+    s->restored_tokens_total = c.restored_tokens;
     s->generated_tokens_total = c.generated_tokens;
     s->steps_total = c.steps;
     s->drafted_tokens_total = c.drafted_tokens;
     s->confirmed_tokens_total = c.confirmed_tokens;
     s->prefill_tokens_per_s = c.prefill_tokens_per_s;
     s->decode_tokens_per_s = c.decode_tokens_per_s;
+    if (!e->env.store) return;
+    struct kv_store_counts disk;
+    kv_store_counts(e->env.store, &disk);
+    s->disk_bytes = disk.bytes;
+    s->disk_bytes_max = disk.bytes_max;
+    s->disk_files = disk.files;
+    s->disk_queued = disk.queued;
 }
 
 /* Takes what came in; waits for something when there is nothing to do.  False: closing. */
@@ -213,12 +223,12 @@ static bool open_model(struct engine *e, const struct gguf *g, const struct engi
     e->layout = (struct backend_kv_layout){.layers = p.layers, .kv_heads = p.kv_heads,
                                            .head_dim = p.head_dim, .k = info->kv_k,
                                            .v = info->kv_v};
-    info->buffer_bytes = model_buffer_estimate(&p, info->ubatch);
     int64_t pages = 0;
+    if (!backend_kv_layout(e->backend, &e->layout, err)) return false;
+    int64_t disk_buffers = o->cache_dir ? kv_store_slot_bytes(e->layout.page_bytes) : 0;
+    info->buffer_bytes = model_buffer_estimate(&p, info->ubatch) + disk_buffers;
     /* Packed weights are about as large as the file; checked before minutes are spent loading. */
-    if (!backend_kv_layout(e->backend, &e->layout, err) ||
-        !plan_memory(e, gguf_bytes(g), o, &pages, err))
-        return false;
+    if (!plan_memory(e, gguf_bytes(g), o, &pages, err)) return false;
     e->model = model_open(&(struct model_options){.backend = e->backend, .gguf = g,
                                                   .scaling = scaling, .scaling_factor = factor,
                                                   .progress = o->progress,
@@ -231,10 +241,31 @@ static bool open_model(struct engine *e, const struct gguf *g, const struct engi
     info->vocab = params->vocab;
     info->layers = params->layers;
     info->weight_bytes = model_weight_bytes(e->model);
-    info->buffer_bytes = model_buffer_bytes(e->model);
+    info->buffer_bytes = model_buffer_bytes(e->model) + disk_buffers;
     e->env.pool = kv_pool_open(e->layout.page_bytes, pages, err);
     e->env.prefix = e->env.pool ? kv_prefix_open(e->env.pool, err) : NULL;
     return e->env.prefix != NULL;
+}
+
+/* Without a disk that works the engine goes on without one. */
+static void open_store(struct engine *e, const struct gguf *g, const struct engine_options *o) {
+    struct kv_store_options options = {
+        .dir = o->cache_dir, .pool = e->env.pool,
+        .bytes_max = o->cache_disk_bytes > 0 ? o->cache_disk_bytes : CACHE_DISK_DEFAULT};
+    const struct engine_info *info = &e->info;
+    struct error err = {0};
+    char label[KV_STORE_FILE_LABEL_BYTES], quoted[256];
+    if (!o->cache_dir) return;
+    const char *path = gguf_path(g), *slash = strrchr(path, '/');
+    snprintf(label, sizeof label, "%.64s kv=%s/%s rope=%s level=%s", slash ? slash + 1 : path,
+             quant_info(info->kv_k)->name, quant_info(info->kv_v)->name, info->rope,
+             info->cpu_level);
+    options.label = label;
+    if (!model_key(&options.root, g, model_params(e->model), &e->layout, info))
+        error_set(&err, ERR_MEMORY, "no memory for the model's key");
+    else e->env.store = kv_store_open(&options, &err);
+    if (!e->env.store)
+        log_warn("kv_store_off", "reason=%s", log_quote(quoted, sizeof quoted, err.text));
 }
 
 static bool open_scheduler(struct engine *e, const struct engine_options *o, struct error *err) {
@@ -267,7 +298,9 @@ struct engine *engine_open(struct gguf *g, const struct engine_options *options,
     pthread_cond_init(&e->filled, &monotonic);
     pthread_cond_init(&e->job_done, NULL);
     pthread_condattr_destroy(&monotonic);
-    if (!open_model(e, g, options, err) || !open_scheduler(e, options, err)) {
+    bool ok = open_model(e, g, options, err);
+    if (ok) open_store(e, g, options);
+    if (!ok || !open_scheduler(e, options, err)) {
         engine_close(e);
         return NULL;
     }
@@ -290,6 +323,7 @@ void engine_close(struct engine *e) {
         e->queue_head = (e->queue_head + 1) % ENGINE_QUEUE_MAX;
     }
     scheduler_close(e->scheduler);
+    kv_store_close(e->env.store);
     kv_prefix_close(e->env.prefix);
     kv_pool_close(e->env.pool);
     model_close(e->model);

@@ -38,6 +38,8 @@ struct engine_options { /* 0 or NULL: the default */
     bool kv_types_set;          /* kv_k and kv_v are meant, even f32 */
     int64_t memory_max;         /* bytes that weights + KV + buffers may take; default: what the
                                    machine has left */
+    const char *cache_dir;      /* where pages outlive the process; NULL: nowhere */
+    int64_t cache_disk_bytes;   /* the most that may lie there; default 20 GiB */
     enum engine_rope rope;
     const char *cpu;            /* kernel level limit: "plain", "avx2", "avx512"; NULL: best */
     /* Called now and then while loading, on the opening thread. May be NULL. */
@@ -133,6 +135,8 @@ struct engine_stats {
     int queued, running;
     int64_t kv_bytes_used, kv_bytes_cached, kv_bytes_max;
     int64_t prompt_tokens_total, cached_tokens_total, generated_tokens_total;
+    int64_t restored_tokens_total; /* of cached_tokens_total, those read from disk */
+    int64_t disk_bytes, disk_bytes_max, disk_files, disk_queued; /* 0: no disk store */
     int64_t steps_total;
     int64_t drafted_tokens_total, confirmed_tokens_total; /* see draft.h */
     double prefill_tokens_per_s, decode_tokens_per_s; /* recent */
@@ -154,10 +158,20 @@ struct engine_bench {
     double prefill_s, decode_s;
     bool cancelled;
 };
-/* Fills `depth` tokens, then times prefill of `prefill` tokens and decode of `decode` tokens from
- * there.  The tick is called with tokens done of tokens in all; it returns false to stop. */
+/* Times prefill of `prefill` tokens and decode of `decode` tokens, each from a depth of `depth`
+ * tokens.  The tick is called with tokens done of tokens in all; it returns false to stop. */
 bool engine_bench(struct engine *e, int depth, int prefill, int decode,
                   bool (*tick)(void *arg, int64_t done, int64_t total), void *arg,
                   struct engine_bench *out, struct error *err);
+
+/* The same for many measurements of one window: what has been filled stays filled, so that a
+ * depth costs only what lies beyond the deepest one so far.  Holds pages for `tokens` tokens until
+ * it is closed, which must be before the engine is. */
+struct engine_bench_window;
+struct engine_bench_window *engine_bench_open(struct engine *e, int tokens, struct error *err);
+bool engine_bench_at(struct engine_bench_window *w, int depth, int prefill, int decode,
+                     bool (*tick)(void *arg, int64_t done, int64_t total), void *arg,
+                     struct engine_bench *out, struct error *err);
+void engine_bench_close(struct engine_bench_window *w);
 
 #endif

@@ -12,6 +12,7 @@ enum {
     CHUNK_ROWS_MIN = 32,       /* below this a prefill chunk wastes the weights it reads */
     CHUNK_BESIDE_DECODE_MS = 200, /* how long a chunk may hold up somebody's next token */
     PROGRESS_EVERY_MS = 250,
+    DISK_WAIT_MS = 20,         /* when there is nothing to compute: look again */
     STALL_MS_MAX = 60 * 1000,  /* a caller that reads nothing for so long is gone */
     DRAFT_SEQUENCES_MAX = 4,   /* with more of them the pass is full of work without guesses */
     LOGIT_ROWS_MAX = ENGINE_PARALLEL_MAX + DRAFT_SEQUENCES_MAX * DRAFT_MAX,
@@ -156,6 +157,25 @@ static void admit(struct scheduler *s) {
     }
 }
 
+/* Takes what the disk has brought.  A preempted sequence's pages were counted before. */
+static bool restore(struct scheduler *s) {
+    bool active = false;
+    int64_t now = clock_ms();
+    if (!s->o.env.store) return false;
+    kv_store_collect(s->o.env.store);
+    for (int i = 0; i < s->running_count; i++) {
+        struct sequence *q = s->running[i];
+        if (!q->store.active) continue;
+        int restored = sequence_store_step(q, &s->o.env, now);
+        active = active || q->store.active;
+        s->counts.restored_tokens += restored;
+        if (q->was_preempted) continue;
+        q->cached += restored;
+        s->counts.cached_tokens += restored;
+    }
+    return active;
+}
+
 /* The youngest sequence that is not in the batch gives up its pages. */
 static bool preempt_other(struct scheduler *s, const struct sequence *keep) {
     for (int i = s->running_count - 1; i >= 0; i--) {
@@ -238,7 +258,7 @@ static void build(struct scheduler *s) {
     int budget = chunk_limit(s);
     for (int i = 0; i < s->running_count && budget > 0; i++) {
         struct sequence *q = s->running[i];
-        if (q->state != SEQ_PREFILL) continue;
+        if (q->state != SEQ_PREFILL || q->store.active) continue;
         int rows = sequence_pending(q) < budget ? sequence_pending(q) : budget;
         /* The last row brings a token.  Only one that was preempted can find its ring full. */
         if (rows == sequence_pending(q) && ticket_room(q->ticket) == 0) rows--;
@@ -402,8 +422,13 @@ enum scheduler_result scheduler_step(struct scheduler *s) {
     reap(s, s->waiting, &s->waiting_count);
     admit(s);
     if (s->running_count == 0) return SCHEDULER_IDLE;
+    bool restoring = restore(s);
     tell_all(s);
     build(s);
+    if (s->rows == 0 && restoring) {
+        kv_store_read_wait(s->o.env.store, DISK_WAIT_MS);
+        return SCHEDULER_STEPPED;
+    }
     if (s->rows == 0) return SCHEDULER_BLOCKED;
     run_batch(s);
     tell_all(s);

@@ -42,6 +42,7 @@ enum scheduler_result scheduler_step(struct scheduler *s);
 struct scheduler_counts {
     int waiting, running;
     int64_t prompt_tokens, cached_tokens, generated_tokens, steps;
+    int64_t restored_tokens;                          /* of cached_tokens, read from disk */
     int64_t drafted_tokens, confirmed_tokens;         /* proposed; proposed and right */
     double prefill_tokens_per_s, decode_tokens_per_s; /* of recent steps; 0: none yet */
 };

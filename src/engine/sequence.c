@@ -35,7 +35,8 @@ struct sequence *sequence_open(struct ticket *ticket, const struct sequence_env 
     s->page_data = calloc((size_t)s->page_capacity, sizeof *s->page_data);
     s->sampler = sampler_open(&r->sampling, r->bias, r->bias_count, env->vocab, &env->math, err);
     bool indexed = !env->draft || draft_index_init(&s->index, s->capacity, err);
-    if (!s->tokens || !s->pages || !s->page_data || !s->sampler || !indexed) {
+    bool stored = sequence_store_init(s, env);
+    if (!s->tokens || !s->pages || !s->page_data || !s->sampler || !indexed || !stored) {
         error_set(err, ERR_MEMORY, "no memory for a request of %d tokens", r->token_count);
         s->ticket = NULL; /* stays the caller's */
         sequence_close(s, env);
@@ -47,6 +48,7 @@ struct sequence *sequence_open(struct ticket *ticket, const struct sequence_env 
 }
 
 static void release_pages(struct sequence *s, const struct sequence_env *env) {
+    sequence_store_stop(s, env);
     for (int i = 0; i < s->page_count; i++) kv_page_release(env->pool, s->pages[i]);
     s->page_count = s->frozen = s->computed = 0;
     s->node = NULL;
@@ -56,9 +58,11 @@ static void release_pages(struct sequence *s, const struct sequence_env *env) {
 /* What is computed outlives the sequence in the tree, the part of a page at the end included. */
 static void leave_pages(struct sequence *s, const struct sequence_env *env) {
     int tail = s->computed - s->frozen * KV_PAGE_TOKENS;
-    if (tail > 0 && tail < KV_PAGE_TOKENS && !s->tree_full)
+    if (tail > 0 && tail < KV_PAGE_TOKENS && !s->tree_full) {
         kv_prefix_add_tail(env->prefix, s->node, s->tokens + s->frozen * KV_PAGE_TOKENS, tail,
                            s->pages[s->frozen]);
+        sequence_store_offer(s, env, s->frozen, tail);
+    }
     release_pages(s, env);
 }
 
@@ -67,6 +71,8 @@ void sequence_close(struct sequence *s, const struct sequence_env *env) {
     if (s->page_count > 0) leave_pages(s, env);
     sampler_close(s->sampler);
     draft_index_deinit(&s->index);
+    sequence_store_stop(s, env);
+    sequence_store_deinit(s);
     free(s->tokens);
     free(s->pages);
     free(s->page_data);
@@ -86,10 +92,12 @@ void sequence_admit(struct sequence *s, const struct sequence_env *env, int64_t 
     }
     s->was_admitted = true;
     sequence_move(s, SEQ_PREFILL);
+    sequence_store_begin(s, env, now_ms);
 }
 
 void sequence_preempt(struct sequence *s, const struct sequence_env *env) {
     leave_pages(s, env);
+    s->was_preempted = true;
     sequence_move(s, SEQ_WAITING);
 }
 
@@ -97,7 +105,10 @@ bool sequence_reserve(struct sequence *s, const struct sequence_env *env, int en
     while (s->page_count * KV_PAGE_TOKENS < end) {
         assert(s->page_count < s->page_capacity);
         struct kv_page *page = kv_page_acquire(env->pool);
-        if (!page && kv_prefix_evict(env->prefix)) page = kv_page_acquire(env->pool);
+        /* Pages that wait to be written cannot be evicted; the newest then stay unwritten. */
+        while (!page && (kv_prefix_evict(env->prefix) ||
+                         (env->store && kv_store_shed(env->store))))
+            page = kv_page_acquire(env->pool);
         if (!page) return false;
         s->pages[s->page_count] = page;
         s->page_data[s->page_count++] = kv_page_data(page);
@@ -115,6 +126,7 @@ void sequence_computed(struct sequence *s, const struct sequence_env *env, int e
         s->page_data[s->frozen] = kv_page_data(s->pages[s->frozen]);
         s->tree_full = node == NULL;
         if (node) s->node = node;
+        if (node) sequence_store_offer(s, env, s->frozen, KV_PAGE_TOKENS);
         s->frozen++;
     }
 }

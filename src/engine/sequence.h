@@ -12,6 +12,7 @@
 #define ENGINE_SEQUENCE_H
 #include "engine/draft.h"
 #include "engine/sampler.h"
+#include "engine/sequence_store.h"
 #include "engine/ticket.h"
 #include "kv/kv_page.h"
 #include "kv/kv_prefix.h"
@@ -33,8 +34,9 @@ struct sequence {
     struct draft_index index;     /* of the tokens, for proposals */
     struct draft draft;           /* tokens proposed behind the newest one in this step */
     int draft_right;              /* how many of them the model has confirmed */
-    int cached;                   /* prompt tokens that were found in the tree at first admission */
-    bool was_admitted;
+    struct sequence_store store;  /* its pages on disk */
+    int cached;                   /* prompt tokens that were found at first admission */
+    bool was_admitted, was_preempted;
     int64_t admitted_ms, first_token_ms, progress_ms;
 };
 
@@ -42,6 +44,7 @@ struct sequence {
 struct sequence_env {
     struct kv_pool *pool;
     struct kv_prefix *prefix;
+    struct kv_store *store;       /* NULL: nothing is kept on disk */
     int vocab, context;
     struct sampler_math math;
     bool draft;                   /* whether to propose tokens at all */
