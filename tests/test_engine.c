@@ -439,6 +439,40 @@ static void a_benchmark_measures_and_can_be_stopped(void **state) {
     close_setup(&s);
 }
 
+static bool count_tokens(void *arg, int64_t done, int64_t total) {
+    (void)done;
+    *(int64_t *)arg = total;
+    return true;
+}
+
+static void a_benchmark_fills_each_depth_once(void **state) {
+    (void)state;
+    struct setup s = open_setup(&(struct engine_options){.context = 512, .threads = 2});
+    struct engine_bench out;
+    struct error err = {0};
+    int64_t total = 0;
+    struct engine_bench_window *w = engine_bench_open(s.engine, 400, &err);
+    assert_non_null(w);
+    check(engine_bench_at(w, 0, 100, 5, count_tokens, &total, &out, &err), &err);
+    assert_int_equal(total, 105);
+    check(engine_bench_at(w, 300, 64, 8, count_tokens, &total, &out, &err), &err);
+    assert_int_equal(total, 200 + 72);
+    assert_true(out.prefill_s > 0 && out.decode_s > 0 && !out.cancelled);
+    check(engine_bench_at(w, 300, 64, 8, count_tokens, &total, &out, &err), &err);
+    assert_int_equal(total, 72);
+    check(engine_bench_at(w, 364, 20, 0, count_tokens, &total, &out, &err), &err);
+    assert_int_equal(total, 20);
+    check(engine_bench_at(w, 10, 0, 4, count_tokens, &total, &out, &err), &err);
+    assert_int_equal(total, 4);
+    assert_false(engine_bench_at(w, 390, 64, 8, NULL, NULL, &out, &err));
+    engine_bench_close(w);
+    engine_bench_close(NULL);
+    err = (struct error){0};
+    assert_null(engine_bench_open(s.engine, 513, &err));
+    assert_int_equal(err.code, ERR_CONTEXT);
+    close_setup(&s);
+}
+
 static void closing_cancels_what_runs(void **state) {
     (void)state;
     struct setup s = open_setup(&(struct engine_options){.context = 4096, .threads = 1});
@@ -464,6 +498,7 @@ int main(void) {
         cmocka_unit_test(scores_are_the_log_probabilities_of_the_answer),
         cmocka_unit_test(logits_are_the_same_bits_for_every_chunk_and_thread_count),
         cmocka_unit_test(a_benchmark_measures_and_can_be_stopped),
+        cmocka_unit_test(a_benchmark_fills_each_depth_once),
         cmocka_unit_test(closing_cancels_what_runs),
     };
     return cmocka_run_group_tests_name("engine", tests, NULL, NULL);

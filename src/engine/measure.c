@@ -22,7 +22,8 @@ struct probe {
     int page_count;
     int32_t *positions;               /* [chunk] */
     int *logit_rows;                  /* [chunk] */
-    bool every_row;                   /* logits of all rows, else of the very last */
+    bool every_row;                   /* logits of all rows, else of one: … */
+    int logits_last;                  /* … this position; 0: the very last */
     void (*logits)(void *arg, int position, float *logits);
     bool (*stop)(void *arg);          /* may be NULL */
     void *arg;
@@ -73,7 +74,8 @@ static bool probe_run(struct probe *p, int end) {
         int rows = end - p->computed < p->chunk ? end - p->computed : p->chunk, wanted = 0;
         for (int i = 0; i < rows; i++) {
             p->positions[i] = p->computed + i;
-            if (p->every_row || p->computed + i == p->count - 1) p->logit_rows[wanted++] = i;
+            int last = p->logits_last ? p->logits_last : p->count - 1;
+            if (p->every_row || p->computed + i == last) p->logit_rows[wanted++] = i;
         }
         struct backend_span span = {.row = 0, .row_count = rows, .position = p->computed,
                                     .pages = p->page_data};
@@ -172,61 +174,129 @@ bool engine_logits(struct engine *e, const int32_t *tokens, int count, int chunk
 
 /* ---- bench ---- */
 
+struct engine_bench_window {
+    struct probe probe;               /* its first `computed` tokens are always the same ones */
+    int32_t *tokens;
+    int filled;                       /* tokens whose keys and values are right */
+};
+
 struct bench_job {
+    struct engine_bench_window *window;
     int depth, prefill, decode;
     bool (*tick)(void *arg, int64_t done, int64_t total);
     void *arg;
-    struct probe *probe;
+    int done, total;                  /* tokens; done: before the part at hand, which began … */
+    int part_begin;                   /* … at this token */
     struct engine_bench *out;
     bool ok;
     struct error *err;
 };
 
-static bool bench_stop(void *arg) {
+static void bench_open(struct engine *e, void *arg) {
     struct bench_job *job = arg;
-    return job->tick && !job->tick(job->arg, job->probe->computed, job->probe->count);
+    struct probe *p = &job->window->probe;
+    (void)e;
+    job->ok = probe_open(p, job->err);
 }
 
-/* Seconds to compute the tokens below end, `chunk` at a time; negative: stopped. */
-static double timed(struct probe *p, int end, int chunk) {
-    int64_t start = clock_ns();
+static void bench_close(struct engine *e, void *arg) {
+    struct engine_bench_window *w = arg;
+    (void)e;
+    probe_close(&w->probe);
+}
+
+struct engine_bench_window *engine_bench_open(struct engine *e, int tokens, struct error *err) {
+    if (tokens < 1 || tokens > e->info.context) {
+        error_set(err, ERR_CONTEXT, "%d tokens to measure; the window has %d", tokens,
+                  e->info.context);
+        return NULL;
+    }
+    struct engine_bench_window *w = calloc(1, sizeof *w);
+    int32_t *ids = calloc((size_t)tokens, sizeof *ids);
+    if (!w || !ids) {
+        error_set(err, ERR_MEMORY, "no memory for %d tokens", tokens);
+        free(w);
+        free(ids);
+        return NULL;
+    }
+    for (int i = 0; i < tokens; i++) ids[i] = (i % FILL_TOKENS * 7919) % e->info.vocab;
+    w->tokens = ids;
+    w->probe = (struct probe){.e = e, .tokens = ids, .count = tokens, .chunk = e->info.ubatch};
+    struct bench_job job = {.window = w, .err = err};
+    if (!engine_run(e, bench_open, &job)) error_set(err, ERR_CANCELLED, "shutting down");
+    if (job.ok) return w;
+    engine_bench_close(w);
+    return NULL;
+}
+
+void engine_bench_close(struct engine_bench_window *w) {
+    if (!w) return;
+    /* A closing engine runs no more jobs; its pool goes with it. */
+    engine_run(w->probe.e, bench_close, w);
+    free(w->tokens);
+    free(w);
+}
+
+static bool bench_stop(void *arg) {
+    struct bench_job *job = arg;
+    int done = job->done + job->window->probe.computed - job->part_begin;
+    return job->tick && !job->tick(job->arg, done, job->total);
+}
+
+/* Seconds to compute the tokens [begin, end), `chunk` at a time; negative: stopped. */
+static double timed(struct bench_job *job, int begin, int end, int chunk) {
+    struct probe *p = &job->window->probe;
+    p->computed = job->part_begin = begin;
     p->chunk = chunk;
-    if (!probe_run(p, end)) return -1;
-    return (double)(clock_ns() - start) / 1e9;
+    p->every_row = chunk == 1;        /* decoding computes the logits of every token … */
+    p->logits_last = end - 1;         /* … and a prompt those of its last one */
+    int64_t start = clock_ns();
+    bool ok = probe_run(p, end);
+    job->done += p->computed - begin;
+    /* Going back overwrites keys and values with the same ones: never less is filled. */
+    if (p->computed > job->window->filled) job->window->filled = p->computed;
+    return ok ? (double)(clock_ns() - start) / 1e9 : -1;
 }
 
 static void bench(struct engine *e, void *arg) {
     struct bench_job *job = arg;
-    int count = job->depth + job->prefill + job->decode;
-    int32_t *tokens = calloc((size_t)count, sizeof *tokens);
-    struct probe p = {.e = e, .tokens = tokens, .count = count, .chunk = e->info.ubatch,
-                      .stop = bench_stop, .arg = job};
-    job->probe = &p;
-    job->ok = tokens ? probe_open(&p, job->err)
-                     : error_set(job->err, ERR_MEMORY, "no memory for %d tokens", count);
-    if (job->ok) {
-        for (int i = 0; i < count; i++) tokens[i] = (i % FILL_TOKENS * 7919) % e->info.vocab;
-        int ubatch = e->info.ubatch;
-        double fill = timed(&p, job->depth, ubatch);
-        job->out->prefill_s = fill < 0 ? -1 : timed(&p, job->depth + job->prefill, ubatch);
-        p.every_row = true; /* decoding computes the logits of every token */
-        job->out->decode_s = job->out->prefill_s < 0 ? -1 : timed(&p, count, 1);
-        job->out->cancelled = job->out->decode_s < 0;
-    }
-    probe_close(&p);
-    free(tokens);
+    struct engine_bench_window *w = job->window;
+    struct engine_bench *out = job->out;
+    int fill = job->depth > w->filled ? job->depth - w->filled : 0, ubatch = e->info.ubatch;
+    w->probe.stop = bench_stop;
+    w->probe.arg = job;
+    job->total = fill + job->prefill + job->decode;
+    out->cancelled = true;
+    if (fill > 0 && timed(job, w->filled, job->depth, ubatch) < 0) return;
+    out->prefill_s = timed(job, job->depth, job->depth + job->prefill, ubatch);
+    if (out->prefill_s < 0) return;
+    out->decode_s = timed(job, job->depth, job->depth + job->decode, 1);
+    out->cancelled = out->decode_s < 0;
+}
+
+bool engine_bench_at(struct engine_bench_window *w, int depth, int prefill, int decode,
+                     bool (*tick)(void *arg, int64_t done, int64_t total), void *arg,
+                     struct engine_bench *out, struct error *err) {
+    int64_t longest = prefill > decode ? prefill : decode;
+    if (depth < 0 || prefill < 0 || decode < 0 || depth + longest > w->probe.count)
+        return error_set(err, ERR_CONTEXT, "%lld tokens to measure; the window has %d",
+                         (long long)(depth + longest), w->probe.count);
+    *out = (struct engine_bench){0};
+    struct bench_job job = {.window = w, .depth = depth, .prefill = prefill, .decode = decode,
+                            .tick = tick, .arg = arg, .out = out, .err = err};
+    if (!engine_run(w->probe.e, bench, &job)) return error_set(err, ERR_CANCELLED, "shutting down");
+    return true;
 }
 
 bool engine_bench(struct engine *e, int depth, int prefill, int decode,
                   bool (*tick)(void *arg, int64_t done, int64_t total), void *arg,
                   struct engine_bench *out, struct error *err) {
-    int64_t count = (int64_t)depth + prefill + decode;
+    int64_t count = (int64_t)depth + (prefill > decode ? prefill : decode);
     if (depth < 0 || prefill < 0 || decode < 0 || count < 1 || count > e->info.context)
         return error_set(err, ERR_CONTEXT, "%lld tokens to measure; the window has %d",
                          (long long)count, e->info.context);
-    *out = (struct engine_bench){0};
-    struct bench_job job = {.depth = depth, .prefill = prefill, .decode = decode, .tick = tick,
-                            .arg = arg, .out = out, .err = err};
-    if (!engine_run(e, bench, &job)) return error_set(err, ERR_CANCELLED, "shutting down");
-    return job.ok;
+    struct engine_bench_window *w = engine_bench_open(e, (int)count, err);
+    bool ok = w && engine_bench_at(w, depth, prefill, decode, tick, arg, out, err);
+    engine_bench_close(w);
+    return ok;
 }
