@@ -112,17 +112,16 @@ static struct template_string *before_last_space(struct template_state *s,
 }
 
 static struct template_value filter_truncate(struct template_call *c) {
-    if (c->self.type != VALUE_STRING) return fail(c, "needs a string");
     struct template_string *end = template_builtin_string(c, 2, "...");
-    int64_t length, leeway;
+    int64_t length, leeway, chars = template_value_length(c->self);
     if (!end || !template_builtin_int(c, 0, 255, &length)) return none();
     if (c->arg[3].type == VALUE_NONE) c->arg[3].type = VALUE_MISSING;
     if (!template_builtin_int(c, 3, 5, &leeway)) return none();
     int64_t end_chars = (int64_t)template_text_chars(end);
     if (length < end_chars || leeway < 0)
         return fail(c, "the length must hold the end, and the leeway not be negative");
-    int64_t chars = (int64_t)template_text_chars(c->self.string);
-    if (chars <= length || chars - length <= leeway) return c->self;
+    if (chars >= 0 && (chars <= length || chars - length <= leeway)) return c->self;
+    if (c->self.type != VALUE_STRING) return fail(c, "needs a string");
     size_t bytes = template_text_offset(c->self.string, (size_t)(length - end_chars));
     struct template_string *head = template_text_slice(c->s, c->self.string, 0, bytes);
     if (head && !template_builtin_bool(c, 1)) head = before_last_space(c->s, head);

@@ -418,23 +418,27 @@ static struct template_value str_isidentifier(struct template_call *c) {
     return template_value_bool(text.len > 0);
 }
 
-/* ---- list and tuple -------------------------------------------------------------------- */
+/* ---- list, tuple and range ------------------------------------------------------------- */
 
 static struct template_value list_count(struct template_call *c) {
+    struct template_list items;
     int64_t count = 0;
-    for (size_t i = 0; i < c->self.list->count && template_state_spend(c->s, 1); i++)
-        count += template_value_equal(c->s, c->self.list->items[i], c->arg[0]);
+    if (!template_value_items(c->s, c->self, &items)) return none();
+    for (size_t i = 0; i < items.count && template_state_spend(c->s, 1); i++)
+        count += template_value_equal(c->s, items.items[i], c->arg[0]);
     return template_value_int(count);
 }
 
 static struct template_value list_index(struct template_call *c) {
-    int64_t start, stop, length = (int64_t)c->self.list->count;
-    if (!template_builtin_int(c, 1, 0, &start) || !template_builtin_int(c, 2, INT64_MAX, &stop))
+    struct template_list items;
+    int64_t start, stop;
+    if (!template_builtin_int(c, 1, 0, &start) || !template_builtin_int(c, 2, INT64_MAX, &stop) ||
+        !template_value_items(c->s, c->self, &items))
         return none();
+    int64_t length = (int64_t)items.count;
     stop = clamp_index(stop, length);
     for (int64_t i = clamp_index(start, length); i < stop && template_state_spend(c->s, 1); i++)
-        if (template_value_equal(c->s, c->self.list->items[i], c->arg[0]))
-            return template_value_int(i);
+        if (template_value_equal(c->s, items.items[i], c->arg[0])) return template_value_int(i);
     return fail(c, "did not find it");
 }
 
@@ -535,6 +539,8 @@ static const struct template_method methods[] = {
     {VALUE_LIST, "sort", NULL, "", 0},
     {VALUE_TUPLE, "count", list_count, "/value", 1},
     {VALUE_TUPLE, "index", list_index, "/value|start|stop", 1},
+    {VALUE_RANGE, "count", list_count, "/value", 1},
+    {VALUE_RANGE, "index", list_index, "/value", 1},
     {VALUE_DICT, "clear", NULL, "", 0},
     {VALUE_DICT, "copy", dict_copy, "", 0},
     {VALUE_DICT, "get", dict_get, "/key|default", 1},

@@ -71,7 +71,7 @@ def render_python(template, variables):
 
 
 def program():
-    """tests/render_template.c as built, sanitized if it can be; LONGHAUL_RENDER_TEMPLATE names one."""
+    """tests/render_template.c, the sanitized build first; LONGHAUL_RENDER_TEMPLATE names one."""
     root = pathlib.Path(__file__).parent.parent.parent
     named = os.environ.get("LONGHAUL_RENDER_TEMPLATE")
     builds = [root / b / "tests" / "render_template" for b in ("build-sanitize", "build")]
