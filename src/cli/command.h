@@ -27,7 +27,7 @@ const struct command *command_find(const char *name);   /* NULL: unknown */
 bool command_unknown(const char *name, struct error *err);
 
 command_fn cmd_run, cmd_serve, cmd_inspect, cmd_tokenize, cmd_perplexity, cmd_bench, cmd_pull,
-    cmd_help, cmd_version;
+    cmd_cache, cmd_help, cmd_version;
 
 /* `longhaul --help` and `longhaul NAME --help`, on stdout. */
 void cmd_help_overview(void);

@@ -48,12 +48,24 @@ static void name_from_path(struct load *l, const char *path) {
     l->name = l->name_bytes;
 }
 
-static bool merge(struct load *l, const struct options *o, const struct models_entry *entry,
-                  struct error *err) {
+/* A folder that models.json names is relative to the file, any other to where we are. */
+static bool resolve_cache_dir(struct load *l, const struct load_config *c, struct error *err) {
+    const char *dir = options_text(&l->options, OPTION_CACHE_DIR);
+    bool from_models = l->options.value[OPTION_CACHE_DIR].source == OPTION_FROM_MODELS;
+    if (dir != NULL)
+        paths_resolve(&l->cache_dir, dir, from_models ? c->models.path : NULL);
+    return !l->cache_dir.failed || error_set(err, ERR_MEMORY, "no memory for a path");
+}
+
+static bool merge(struct load *l, const struct load_config *c, const struct options *o,
+                  const struct models_entry *entry, struct error *err) {
     l->options = *o;
+    if (entry != NULL)
+        options_layer(&l->options, &entry->given);
+    if (!resolve_cache_dir(l, c, err))
+        return false;
     if (entry == NULL)
         return true;
-    options_layer(&l->options, &entry->given);
     if (entry->type != MODELS_NATIVE)
         return error_set(
             err, ERR_UNSUPPORTED,
@@ -68,7 +80,7 @@ bool load_find_entry(struct load *l, const struct load_config *c, const struct o
     struct locate where = {.models = &c->models, .models_dir = str_text(&c->models_dir)};
     memset(l, 0, sizeof *l);
     l->name = entry->name;
-    return merge(l, o, entry, err) && locate_entry(&where, entry, &l->path, err);
+    return merge(l, c, o, entry, err) && locate_entry(&where, entry, &l->path, err);
 }
 
 bool load_find(struct load *l, const struct load_config *c, const struct options *o,
@@ -83,11 +95,12 @@ bool load_find(struct load *l, const struct load_config *c, const struct options
     l->name = model;
     if (strchr(model, '/') != NULL || strcasestr(model, ".gguf") != NULL)
         name_from_path(l, model);
-    return merge(l, o, NULL, err);
+    return merge(l, c, o, NULL, err);
 }
 
 void load_deinit(struct load *l) {
     str_deinit(&l->path);
+    str_deinit(&l->cache_dir);
 }
 
 /* ---- notes ---- */

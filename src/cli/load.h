@@ -22,6 +22,7 @@ struct load {
     const char *name;              /* as the user said it, or the file's stem for a path */
     struct options options;        /* merged */
     struct str path;
+    struct str cache_dir;          /* empty: none */
     char name_bytes[MODELS_NAME_BYTES_MAX + 1];
 };
 

@@ -26,6 +26,7 @@ static bool engine_options(const struct options *o, struct engine_options *e, st
         .no_speculation = !options_bool(o, OPTION_SPECULATION),
         .kv_types_set = true,
         .memory_max = options_int(o, OPTION_MEMORY),
+        .cache_disk_bytes = options_int(o, OPTION_CACHE_DISK),
         .cpu = strcmp(cpu, "auto") == 0 ? NULL : cpu,
     };
     if (strcmp(rope, "dca") == 0)
@@ -44,7 +45,10 @@ static bool native_options(const struct load *l, struct native_options *n, struc
                                  .template_path = options_text(&l->options, OPTION_TEMPLATE),
                                  .override_kv =
                                      options_list(&l->options, OPTION_OVERRIDE_KV, &count)};
-    return engine_options(&l->options, &n->engine, err);
+    if (!engine_options(&l->options, &n->engine, err))
+        return false;
+    n->engine.cache_dir = l->cache_dir.len > 0 ? str_text(&l->cache_dir) : NULL;
+    return true;
 }
 
 static void show_progress(void *arg, double fraction) {

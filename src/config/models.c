@@ -40,8 +40,8 @@ static const char *json_type_name(const json_t *value) {
 static const char *wanted_type(enum option_type type) {
     switch (type) {
     case OPTION_TYPE_BOOL: return "true or false";
-    case OPTION_TYPE_INT:
-    case OPTION_TYPE_BYTES: return "a whole number";
+    case OPTION_TYPE_INT: return "a whole number";
+    case OPTION_TYPE_BYTES: return "a number of bytes or a string such as \"20G\"";
     case OPTION_TYPE_REAL: return "a number";
     case OPTION_TYPE_LIST: return "a list of strings";
     default: return "a string";
@@ -51,8 +51,8 @@ static const char *wanted_type(enum option_type type) {
 static bool type_fits(enum option_type type, const json_t *value) {
     switch (type) {
     case OPTION_TYPE_BOOL: return json_is_boolean(value);
-    case OPTION_TYPE_INT:
-    case OPTION_TYPE_BYTES: return json_is_integer(value);
+    case OPTION_TYPE_INT: return json_is_integer(value);
+    case OPTION_TYPE_BYTES: return json_is_integer(value) || json_is_string(value);
     case OPTION_TYPE_REAL: return json_is_number(value);
     case OPTION_TYPE_LIST: return json_is_array(value);
     default: return json_is_string(value);

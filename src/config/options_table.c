@@ -10,7 +10,7 @@ enum {
     ANSWERS = COMMAND_RUN | COMMAND_SERVE,
     MODEL_FINDERS = ENGINE | COMMAND_TOKENIZE | COMMAND_INSPECT,
     EVERY = ENGINE | COMMAND_INSPECT | COMMAND_TOKENIZE | COMMAND_PULL | COMMAND_HELP |
-            COMMAND_VERSION,
+            COMMAND_VERSION | COMMAND_CACHE,
 };
 
 #define KV_CHOICES "f32 f16 bf16 q8_0 q5_1 q5_0 q4_1 q4_0 iq4_nl"
@@ -84,6 +84,13 @@ static const struct option rows[] = {
      "bytes", 1 << 20, (double)(1LL << 46), .fallback_note = "what the machine has left",
      .commands = ENGINE,
      .help = "What weights, keys and values, and buffers may take together, e.g. 12G."},
+    {OPTION_CACHE_DIR, OPTION_TYPE_STRING, "Engine", "cache-dir", 0, "cacheDir",
+     "LONGHAUL_CACHE_DIR", "DIR", .fallback_note = "none: what is computed ends with the program",
+     .commands = ANSWERS | COMMAND_CACHE,
+     .help = "Where computed prompts are kept, so that a restart need not compute them again."},
+    {OPTION_CACHE_DISK, OPTION_TYPE_BYTES, "Engine", "cache-disk", 0, "cacheDisk",
+     "LONGHAUL_CACHE_DISK", "SIZE", "bytes", 1 << 20, (double)(1LL << 50), .fallback = "20G",
+     .commands = ANSWERS, .help = "The most that may lie in --cache-dir, e.g. 20G."},
     {OPTION_CPU, OPTION_TYPE_ENUM, "Engine", "cpu", 0, NULL, "LONGHAUL_CPU", "LEVEL",
      .choices = "auto plain avx2 avx512 amx neon dotprod i8mm", .fallback = "auto",
      .commands = ENGINE,
@@ -187,6 +194,21 @@ static const struct option rows[] = {
     {OPTION_REPEAT, OPTION_TYPE_INT, "Measuring", "repeat", 'r', NULL, NULL, "N", "times", 1, 1000,
      .fallback = "3", .commands = COMMAND_BENCH,
      .help = "How often each measurement is taken; the median and the extremes are shown."},
+    {OPTION_ROOFLINE, OPTION_TYPE_BOOL, "Measuring", "roofline", 0, NULL, NULL, .fallback = "true",
+     .commands = COMMAND_BENCH,
+     .help = "Measure the machine's limits too, and say what fraction of them each figure is."},
+    {OPTION_PLOT, OPTION_TYPE_STRING, "Measuring", "plot", 0, NULL, NULL, "FILE",
+     .fallback_note = "none", .commands = COMMAND_BENCH,
+     .help = "Write tokens/s over depth to FILE, as an SVG."},
+    {OPTION_WITH, OPTION_TYPE_STRING, "Comparing", "with", 0, NULL, NULL, "PATH",
+     .fallback_note = "none", .commands = COMMAND_BENCH,
+     .help = "compare: the llama-bench program of llama.cpp or ik_llama.cpp."},
+    {OPTION_WITH_ARGS, OPTION_TYPE_STRING, "Comparing", "with-args", 0, NULL, NULL, "ARGUMENTS",
+     .fallback_note = "none", .commands = COMMAND_BENCH,
+     .help = "compare: further arguments for it, in one text, e.g. \"-fa 1 -rtr 1\"."},
+    {OPTION_WITH_TIMEOUT, OPTION_TYPE_INT, "Comparing", "with-timeout", 0, NULL, NULL, "N", "s", 1,
+     604800, .fallback = "7200", .commands = COMMAND_BENCH,
+     .help = "compare: how long one run of it may take."},
 
     /* ---- pull ---- */
     {OPTION_FROM, OPTION_TYPE_ENUM, "Download", "from", 0, NULL, NULL, "SOURCE",

@@ -6,7 +6,8 @@ import re
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-COMMANDS = ["run", "serve", "inspect", "tokenize", "perplexity", "bench", "pull", "help", "version"]
+COMMANDS = ["run", "serve", "inspect", "tokenize", "perplexity", "bench", "pull", "cache",
+            "help", "version"]
 
 
 def test_without_arguments_it_lists_the_commands_and_fails(home):
