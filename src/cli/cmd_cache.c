@@ -241,7 +241,8 @@ bool cmd_cache(const struct options *o, struct error *err) {
         goto done;
     }
     if (options_text(o, OPTION_CACHE_DIR) == NULL) {
-        error_set(err, ERR_ARGUMENT, "say which directory: --cache-dir DIR (or LONGHAUL_CACHE_DIR)");
+        error_set(err, ERR_ARGUMENT,
+                  "say which directory: --cache-dir DIR (or LONGHAUL_CACHE_DIR)");
         goto done;
     }
     paths_resolve(&dir, options_text(o, OPTION_CACHE_DIR), NULL);

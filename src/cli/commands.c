@@ -41,18 +41,10 @@ static const struct command commands[] = {
      "figures compare.",
      "perplexity qwen2.5-coder-0.5b argparse.py --context 2048 --chunks 4 --kv f16",
      cmd_perplexity},
-    {"bench", COMMAND_BENCH, "MODEL | peak | compare MODEL", 1, 2,
-     "time prefill and decode at chosen depths",
+    {"bench", COMMAND_BENCH, "MODEL", 1, 1, "time prefill and decode at chosen depths",
      "Fills the window to each depth, then times the prefill of --prefill tokens and the decode of "
-     "--decode tokens from there; prints the median of --repeat runs, their spread, and what "
-     "fraction of the machine's limits that is. `peak` measures only those limits: arithmetic "
-     "with registers alone, and reading memory (--memory: how much of it). `compare` takes turns "
-     "with the llama-bench that --with names, and prints both and the ratio.",
-     "bench qwen2.5-coder-0.5b --depths 0,4096 --prefill 512 --decode 32 --threads 2\n"
-     "bench qwen2.5-coder-0.5b --depths 0,4096,32768 --plot speed.svg\n"
-     "bench peak\n"
-     "bench compare qwen2.5-coder-0.5b --with ./llama-bench --with-args \"-fa 1\" --depths 0,8192",
-     cmd_bench},
+     "--decode tokens from there; prints the median of --repeat runs and their spread.",
+     "bench qwen2.5-coder-0.5b --depths 0,4096 --prefill 512 --decode 32 --threads 2", cmd_bench},
     {"pull", COMMAND_PULL, "[NAME|URL]", 0, 1, "fetch a model and check it",
      "Fetches a model into the models directory, goes on where an earlier download stopped, and "
      "checks it against the SHA-256 that the hub announces (and a known one, where we have it). "
@@ -64,9 +56,9 @@ static const struct command commands[] = {
      cmd_pull},
     {"cache", COMMAND_CACHE, "ls|show|rm|verify [WHAT]", 1, 2,
      "look into the disk cache, check it, clear it",
-     "Works on the pages in --cache-dir. ls: how much is there of which model; show: the pages whose "
-     "file name or model begins with WHAT; rm: removes those, all, or damaged; verify: reads every "
-     "page and says which are damaged.",
+     "Works on the pages in --cache-dir. ls: how much is there of which model; show: the pages "
+     "whose file name or model begins with WHAT; rm: removes those, all, or damaged; verify: reads "
+     "every page and says which are damaged.",
      "cache ls --cache-dir ~/.cache/longhaul/kv\n"
      "cache verify --cache-dir ~/.cache/longhaul/kv\n"
      "cache rm all --cache-dir ~/.cache/longhaul/kv",
