@@ -7,6 +7,7 @@
  * The line "peak" is what this core does at this moment: fused multiply-adds in registers and a
  * sequential read of memory.  Decode walks through BLOCK_BYTES of distinct blocks, so that they
  * come from memory (or from a cache as large as that). */
+#include <math.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +18,7 @@
 #include <immintrin.h>
 #endif
 
-enum { SPLIT_KEYS = 2048, ROWS_MAX = 256, ROUNDS = 5 };
+enum { SPLIT_KEYS = 2048, ROWS_MAX = 256, ROUNDS = 5, DEPTH_MAX = 200000 };
 #define BLOCK_BYTES ((size_t)512 << 20)
 
 static const struct shape {
@@ -105,7 +106,7 @@ static double fma_flops(const char *level) {
     double best = 0;
 #if defined(__x86_64__)
     for (int i = 0; i < ROUNDS && strcmp(level, "plain") != 0; i++) {
-        double flops = strcmp(level, "avx512") == 0 ? fma_flops_512() : fma_flops_256();
+        double flops = strcmp(level, "avx2") != 0 ? fma_flops_512() : fma_flops_256();
         if (flops > best) best = flops;
     }
 #endif
@@ -206,13 +207,83 @@ static void measure(struct bench *b, double peak_flops, double peak_bytes) {
            token_us);
 }
 
+/* ---- accuracy ---- */
+
+/* Fills `keys` keys of head 0: noise, around a constant of norm `bias` as Qwen2.5 has them. */
+static void fill_head(struct bench *b, uint8_t *memory, int keys, double bias) {
+    const struct shape *s = &b->shape;
+    size_t k_bytes = b->kv->k_bytes(s->head_dim), v_bytes = b->kv->v_bytes(s->head_dim);
+    float row[HEAD_DIM_MAX];
+    uint32_t state = 5;
+    for (int key = 0; key < keys; key++) {
+        int page = key / KV_BLOCK_TOKENS, slot = key % KV_BLOCK_TOKENS;
+        uint8_t *block = memory + (size_t)page * (k_bytes + v_bytes);
+        b->k_blocks[page] = block;
+        b->v_blocks[page] = block + k_bytes;
+        for (int d = 0; d < s->head_dim; d++)
+            row[d] = 3 * noise(&state) + (float)(bias / sqrt(s->head_dim) * (d % 3 - 1));
+        b->kv->store_k(block, slot, row, s->head_dim);
+        for (int d = 0; d < s->head_dim; d++) row[d] = noise(&state);
+        b->kv->store_v(block + k_bytes, slot, row, s->head_dim);
+    }
+}
+
+/* One row in double from the unpacked blocks. */
+static void exact_row(const struct bench *b, int row, double *out) {
+    const int dim = b->shape.head_dim, keys = b->last_key[row] + 1;
+    float *k = take(sizeof(float) * (size_t)dim * 64), *v = take(sizeof(float) * (size_t)dim * 64);
+    double *s = take(sizeof(double) * (size_t)keys), most = -1e300, sum = 0;
+    for (int pass = 0; pass < 2; pass++) /* first the largest score */
+        for (int key = 0; key < keys; key++) {
+            if (key % KV_BLOCK_TOKENS == 0) {
+                b->kv->load_k(k, b->k_blocks[key / KV_BLOCK_TOKENS], dim);
+                b->kv->load_v(v, b->v_blocks[key / KV_BLOCK_TOKENS], dim);
+            }
+            for (int d = 0; d < dim && pass == 0; d++)
+                s[key] += (double)b->q_rows[row][d] * (double)k[d * 64 + key % 64] * 0.125;
+            if (pass == 0 && s[key] > most) most = s[key];
+            double p = pass ? exp(s[key] - most) : 0;
+            sum += p;
+            for (int d = 0; d < dim && pass; d++)
+                out[d] = (key ? out[d] : 0) + p * (double)v[key % 64 * dim + d];
+        }
+    for (int d = 0; d < dim; d++) out[d] /= sum;
+    free(k);
+    free(v);
+    free(s);
+}
+
+/* The largest error of 32 rows over 2,048 keys, as a part of the largest output. */
+static void accuracy(struct bench *b, uint8_t *memory, double bias) {
+    double worst = 0, most = 0, exact[HEAD_DIM_MAX];
+    b->depth = 2047;
+    b->positions = 1;
+    b->rows = 32;
+    fill_head(b, memory, 2048, bias);
+    for (int r = 0; r < b->rows; r++) {
+        b->q_rows[r] = b->q + (size_t)r * (size_t)b->shape.head_dim;
+        b->out_rows[r] = b->out + (size_t)r * (size_t)b->shape.head_dim;
+        b->last_key[r] = 2047 - 60 * r;
+    }
+    head_once(b, 0);
+    for (int r = 0; r < b->rows; r++) {
+        exact_row(b, r, exact);
+        for (int d = 0; d < b->shape.head_dim; d++) {
+            worst = fmax(worst, fabs((double)b->out_rows[r][d] - exact[d]));
+            most = fmax(most, fabs(exact[d]));
+        }
+    }
+    printf("%-7s %-5s head_dim %3d, key bias %4.0f: error %.2g of the largest output\n",
+           b->k->level, b->kv->name, b->shape.head_dim, bias, worst / most);
+}
+
 int main(int argc, char **argv) {
     const char *level = argc > 1 ? argv[1] : "auto", *type = argc > 2 ? argv[2] : NULL;
     int depth = argc > 3 ? atoi(argv[3]) : 8192;
     struct kernels k;
-    if (!kernels_init(&k, level) || depth < 0) {
-        fprintf(stderr, "bench_attention: level %s does not run here (%s)\n", level,
-                kernels_levels());
+    if (!kernels_init(&k, level) || depth < 0 || depth > DEPTH_MAX) {
+        fprintf(stderr, "bench_attention: depth %d (at most %d) or level %s (%s) cannot be\n",
+                depth, DEPTH_MAX, level, kernels_levels());
         return 2;
     }
     size_t floats = (size_t)ROWS_MAX * HEAD_DIM_MAX, pointers = BLOCK_BYTES / 8192 * 2;
@@ -228,10 +299,12 @@ int main(int argc, char **argv) {
     for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++)
         for (int t = 0; t < QUANT_TYPES; t++) {
             if (!k.kv[t].name || (type && strcmp(type, k.kv[t].name) != 0)) continue;
+            b.kv = &k.kv[t];
+            b.shape = shapes[s];
+            if (s < 2) accuracy(&b, memory, 0);
+            if (s < 2) accuracy(&b, memory, 600);
             static const int positions[] = {16, 32, 1};
             for (int p = 0; p < 3; p++) {
-                b.kv = &k.kv[t];
-                b.shape = shapes[s];
                 b.depth = depth;
                 b.positions = positions[p];
                 if (p == 0) fill_blocks(&b, memory);

@@ -7,11 +7,11 @@
 #include <stdio.h>
 #include "kernels/kernels.h"
 
-/* Levels without operations of their own in these files (amx, dotprod, i8mm) are left out. */
+/* Levels without operations of their own in these files (dotprod, i8mm) are left out. */
 #if defined(__aarch64__)
 static char level_names[][8] = {"plain", "neon"};
 #else
-static char level_names[][8] = {"plain", "avx2", "avx512"};
+static char level_names[][8] = {"plain", "avx2", "avx512", "amx"};
 #endif
 enum {
     LEVELS = sizeof level_names / sizeof level_names[0],

@@ -83,12 +83,14 @@ static bool may_use_tiles(void) {
 #endif
 }
 
-/* CPUID leaf 7, EDX: bit 24 tiles, bit 25 their int8 products (names that compilers of 2022 lack). */
+/* CPUID leaf 7, EDX: bit 24 tiles, 25 their int8 and 22 their bfloat16 products, which have come
+ * together so far (names that compilers of 2022 lack). */
 bool kernels_add_amx(struct kernels *k) {
     unsigned a, b, c, d;
-    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || (d >> 24 & 3) != 3 || !may_use_tiles())
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || (d >> 22 & 13) != 13 || !may_use_tiles())
         return false;
     matmul_add_amx(k);
+    attention_add_amx(k);
     k->level = "amx";
     return true;
 }

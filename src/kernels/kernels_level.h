@@ -26,6 +26,7 @@ void vector_add_avx512(struct kernels *k);
 void kv_add_avx512(struct kernels *k);
 
 void matmul_add_amx(struct kernels *k); /* on top of avx512, whose functions it calls */
+void attention_add_amx(struct kernels *k); /* on top of avx512 */
 
 void matmul_add_neon(struct kernels *k);
 void attention_add_neon(struct kernels *k);

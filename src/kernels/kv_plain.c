@@ -139,7 +139,7 @@ void kv_add_plain(struct kernels *k) {
         .store_v = f32_store_v, .load_k = f32_load, .load_v = f32_load};
     k->kv[QUANT_F16] = (struct kernel_kv){
         .name = "f16", .k_bytes = half_bytes, .v_bytes = half_bytes, .store_k = f16_store_k,
-        .store_v = f16_store_v, .load_k = f16_load, .load_v = f16_load};
+        .store_v = f16_store_v, .load_k = f16_load, .load_v = f16_load, .halves = true};
     k->kv[QUANT_BF16] = (struct kernel_kv){
         .name = "bf16", .k_bytes = half_bytes, .v_bytes = half_bytes, .store_k = bf16_store_k,
         .store_v = bf16_store_v, .load_k = bf16_load, .load_v = bf16_load};
