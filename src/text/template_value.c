@@ -416,8 +416,8 @@ bool template_value_items(struct template_state *s, struct template_value v,
     case VALUE_DICT:
     case VALUE_VIEW: return computed_items(s, v, out);
     case VALUE_ITERATOR:
-        out->items = v.iterator->items.items + v.iterator->next;
         out->count = v.iterator->items.count - v.iterator->next;
+        if (out->count) out->items = v.iterator->items.items + v.iterator->next;
         v.iterator->next = v.iterator->items.count;
         return true;
     default:
