@@ -31,6 +31,18 @@ void fault_pieces(size_t bytes) {
     piece_calls = 0;
 }
 
+static fault_observer *observer;
+static void *observer_arg;
+
+void fault_observe(fault_observer *fn, void *arg) {
+    observer = fn;
+    observer_arg = arg;
+}
+
+static void tell(struct fault_call call) {
+    if (observer) observer(observer_arg, &call);
+}
+
 static bool fails(enum fault_kind kind) {
     if (!armed || kind != armed_kind || calls_left-- != 0) return false;
     happened = true;
@@ -95,7 +107,11 @@ int __wrap_open(const char *path, int flags, ...) {
         mode = va_arg(args, mode_t);
         va_end(args);
     }
-    return fails(FAULT_IO) ? -1 : __real_open(path, flags, mode);
+    if (fails(FAULT_IO)) return -1;
+    int fd = __real_open(path, flags, mode);
+    if (fd >= 0 && (flags & O_CREAT))
+        tell((struct fault_call){.op = FAULT_OP_CREATE, .fd = fd, .path = path});
+    return fd;
 }
 
 static size_t piece(size_t bytes) {
@@ -107,15 +123,24 @@ ssize_t __wrap_read(int fd, void *data, size_t bytes) {
 }
 
 ssize_t __wrap_write(int fd, const void *data, size_t bytes) {
-    return fails(FAULT_IO) || interrupted() ? -1 : __real_write(fd, data, piece(bytes));
+    if (fails(FAULT_IO) || interrupted()) return -1;
+    ssize_t done = __real_write(fd, data, piece(bytes));
+    if (done > 0)
+        tell((struct fault_call){.op = FAULT_OP_WRITE, .fd = fd, .data = data,
+                                 .bytes = (size_t)done});
+    return done;
 }
 
 int __wrap_fsync(int fd) {
-    return fails(FAULT_IO) ? -1 : __real_fsync(fd);
+    int rc = fails(FAULT_IO) ? -1 : __real_fsync(fd);
+    if (rc == 0) tell((struct fault_call){.op = FAULT_OP_SYNC, .fd = fd});
+    return rc;
 }
 
 int __wrap_rename(const char *from, const char *to) {
-    return fails(FAULT_IO) ? -1 : __real_rename(from, to);
+    int rc = fails(FAULT_IO) ? -1 : __real_rename(from, to);
+    if (rc == 0) tell((struct fault_call){.op = FAULT_OP_RENAME, .path = from, .to = to});
+    return rc;
 }
 
 int __wrap_mkdir(const char *path, mode_t mode) {

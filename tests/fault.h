@@ -29,4 +29,17 @@ bool fault_off(void); /* back to normal; true when the fault happened */
  * call of them is interrupted by a signal (EINTR). */
 void fault_pieces(size_t bytes);
 
+/* Told of every open for writing, write, fsync and rename that succeeded, in order: what a disk
+ * saw.  path: of open and rename; fd: of open, write and fsync. */
+enum fault_op { FAULT_OP_CREATE, FAULT_OP_WRITE, FAULT_OP_SYNC, FAULT_OP_RENAME };
+struct fault_call {
+    enum fault_op op;
+    int fd;
+    const char *path, *to;
+    const void *data;
+    size_t bytes;
+};
+typedef void fault_observer(void *arg, const struct fault_call *call);
+void fault_observe(fault_observer *fn, void *arg); /* NULL: nobody any more */
+
 #endif

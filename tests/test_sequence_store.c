@@ -1,6 +1,6 @@
 /* test_sequence_store.c - answers from pages on disk: the bits of a cold run after a restart, from
  * damaged directories, with pools and budgets that are too small, by two engines at once.
- * Covers: model_key.c, kv_store.c, kv_store_file.c, kv_store_key.c, kv_store_table.c */
+ * Covers: model_key.c */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
