@@ -40,7 +40,8 @@ static bool set_content(json_t *message, const struct str *text, struct error *e
 static void add_json(struct str *text, const json_t *value) {
     struct arena arena;
     arena_init(&arena, TEMPLATE_RENDER_BYTES_MAX);
-    struct template_state s = {.arena = &arena, .name = "JSON", .steps_left = TEMPLATE_STEPS_MAX};
+    struct template_state s = {.arena = &arena, .name = "JSON", .source = span_of(""),
+                               .steps_left = TEMPLATE_STEPS_MAX};
     struct template_repr_json layout = {.item_separator = span_of(", "),
                                         .key_separator = span_of(": ")};
     struct template_text *out = template_text_new(&s, 256);

@@ -29,7 +29,7 @@ struct template *template_open(struct span source, const char *name, struct erro
     arena_init(&t->arena, TEMPLATE_COMPILED_BYTES_MAX);
     snprintf(t->name, sizeof t->name, "%s", name ? name : "template");
     struct template_state s = {.arena = &t->arena, .err = err, .name = t->name,
-                               .steps_left = TEMPLATE_STEPS_MAX};
+                               .source = span_of(""), .steps_left = TEMPLATE_STEPS_MAX};
     if (source.len > TEMPLATE_SOURCE_BYTES_MAX) {
         error_set(err, ERR_FORMAT, "%s has %zu bytes; at most %d", t->name, source.len,
                   TEMPLATE_SOURCE_BYTES_MAX);
