@@ -474,6 +474,73 @@ static void a_files_own_template_is_used(void **state) {
     json_decref(golden);
 }
 
+/* ---- real models ----------------------------------------------------------------------- */
+
+static bool open_real(const char *file, struct gguf **g, struct tokenizer **t,
+                      struct chat_template **c) {
+    char path[512];
+    struct error err = {0};
+    const char *dir = getenv("LONGHAUL_MODELS_DIR"), *home = getenv("HOME");
+    if (dir) snprintf(path, sizeof path, "%s/%s", dir, file);
+    else snprintf(path, sizeof path, "%s/.cache/longhaul/models/%s", home ? home : "", file);
+    if (!file_exists(path)) return false;
+    *g = gguf_open(path, &err);
+    *t = *g ? tokenizer_open(*g, &err) : NULL;
+    *c = *t ? chat_template_open(*g, *t, NULL, &err) : NULL;
+    if (!*c) fail_msg("%s: %s", path, err.text);
+    return true;
+}
+
+/* One line of a golden file: the prompt that llama.cpp made of the messages. */
+static void check_golden(const char *line, const struct tokenizer *t,
+                         const struct chat_template *c) {
+    struct error err = {0};
+    struct template_output text = {0};
+    struct tokens ids = {0};
+    json_t *json = json_loads(line, 0, NULL);
+    struct chat_input in = {.messages = json_object_get(json, "messages"),
+                            .add_generation_prompt = true};
+    if (!chat_render(c, &in, &text, &err)) fail_msg("%s", err.text);
+    assert_string_equal(str_text(&text.text), json_string_value(json_object_get(json, "prompt")));
+    if (!chat_tokenize(c, t, &in, &ids, &err)) fail_msg("%s", err.text);
+    assert_int_equal(ids.count, json_integer_value(json_object_get(json, "prompt_tokens")));
+    template_output_deinit(&text);
+    tokens_deinit(&ids);
+    json_decref(json);
+}
+
+static void prompts_of_real_models_are_those_of_llama_cpp(void **state) {
+    (void)state;
+    static const char *const models[][2] = {
+        {"qwen2.5-coder-0.5b-greedy.jsonl", "qwen2.5-coder-0.5b-instruct-q4_k_m.gguf"},
+        {"qwen2.5-coder-1.5b-greedy.jsonl", "qwen2.5-coder-1.5b-instruct-q4_k_m.gguf"},
+        {"smollm2-135m-greedy.jsonl", "smollm2-135m-instruct-q4_1.gguf"}};
+    const char *reference = getenv("LONGHAUL_REFERENCE_DIR");
+    int checked = 0;
+    for (size_t i = 0; reference && i < sizeof models / sizeof *models; i++) {
+        char path[512], *line = NULL;
+        size_t capacity = 0;
+        struct gguf *g;
+        struct tokenizer *t;
+        struct chat_template *c;
+        snprintf(path, sizeof path, "%s/golden/%s", reference, models[i][0]);
+        FILE *f = fopen(path, "r");
+        if (!f) continue;
+        if (open_real(models[i][1], &g, &t, &c)) {
+            for (; getline(&line, &capacity, f) > 0; checked++) check_golden(line, t, c);
+            chat_template_close(c);
+            tokenizer_close(t);
+            gguf_close(g);
+        }
+        free(line);
+        fclose(f);
+    }
+    if (!checked) {
+        printf("skipped: no LONGHAUL_REFERENCE_DIR with golden/, or no models\n");
+        skip();
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(content_may_be_a_string_null_or_parts),
@@ -501,6 +568,7 @@ int main(void) {
         cmocka_unit_test(there_is_one_bos_whoever_prints_it),
         cmocka_unit_test(tokens_are_appended),
         cmocka_unit_test(a_files_own_template_is_used),
+        cmocka_unit_test(prompts_of_real_models_are_those_of_llama_cpp),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
