@@ -136,11 +136,14 @@ unit() {
     fi
 }
 
-build() { # NAME DIRECTORY MESON-OPTIONS...
+# build NAME DIRECTORY MESON-OPTIONS...: $build_targets, or everything.
+build_targets=
+build() {
     build_name=$1 build_directory=$2
     shift 2
-    check "$build_name-configure" configure "$build_directory" "$@" &&
-        check "$build_name-build" ninja -C "$build_directory" -j "$jobs" -k 20
+    check "$build_name-configure" configure "$build_directory" "$@" || return 1
+    # shellcheck disable=SC2086 # targets are words
+    check "$build_name-build" ninja -C "$build_directory" -j "$jobs" -k 20 $build_targets
 }
 
 fetch_models() {
@@ -162,17 +165,11 @@ fuzz() {
     done
 }
 
+# The program for arm64, with warnings as errors; what it does there is not tried here.
 compile_arm64() {
-    mkdir -p build/arm64
-    for folder in base quant kernels gguf; do
-        for file in src/"$folder"/*.c; do
-            case $file in *_avx2.c | *_avx512.c | *_avx512[a-z]*.c | *_amx.c) continue ;; esac
-            echo "$file"
-            aarch64-linux-gnu-gcc -std=gnu11 -D_GNU_SOURCE -O1 -Isrc -Wall -Wextra -Wpedantic \
-                -Wshadow -Wvla -Wmissing-prototypes -Wstrict-prototypes -Wundef -Werror \
-                -ffp-contract=off -c "$file" -o build/arm64/object.o || return 1
-        done
-    done
+    configure build-arm64 --cross-file build/sysroot-arm64.ini \
+        --cross-file tools/cross/arm64.ini --buildtype=debug -Dwerror=true &&
+        ninja -C build-arm64 -j "$jobs" longhaul
 }
 
 prepare_python() {
@@ -218,21 +215,25 @@ check tidy python3 tools/check_tidy.py
 sanitized=no
 if [ $quick = no ]; then
     # No -Dwerror: what a sanitizer keeps from being unrolled is worth a warning only.
-    build sanitize build-sanitize --buildtype=debugoptimized \
+    build sanitize build-sanitize --buildtype=debug -Doptimization=1 \
         -Db_sanitize=address,undefined && sanitized=yes
     if command -v clang >/dev/null 2>&1; then
         CC=clang
         export CC
-        build clang build-clang --buildtype=debugoptimized -Dwerror=true -Dfuzz=true \
+        build_targets="longhaul fuzz"
+        build clang build-clang --buildtype=debug -Doptimization=1 -Dwerror=true -Dfuzz=true \
             -Db_sanitize=address,undefined -Db_lundef=false && fuzz
+        build_targets=
         unset CC
     else
         skip clang-build "no clang"
     fi
-    if command -v aarch64-linux-gnu-gcc >/dev/null 2>&1; then
-        check arm64-compile compile_arm64
+    if ! command -v aarch64-linux-gnu-gcc >/dev/null 2>&1; then
+        skip arm64 "no aarch64-linux-gnu-gcc"
+    elif ! run arm64-libraries sh tools/cross/sysroot.sh build/sysroot-arm64; then
+        skip arm64 "no arm64 libraries"
     else
-        skip arm64-compile "no aarch64-linux-gnu-gcc"
+        check arm64 compile_arm64
     fi
 fi
 
