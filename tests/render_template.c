@@ -39,11 +39,11 @@ static json_t *facts(const char *source) {
     chat_probe(t, globals, &f);
     json_decref(globals);
     template_close(t);
-    return json_pack("{s:b,s:b,s:b,s:b,s:b,s:b,s:b,s:b,s:b,s:b,s:b}", "renders", f.renders,
+    return json_pack("{s:b,s:b,s:b,s:b,s:b,s:b,s:b,s:b,s:b,s:b,s:b,s:b}", "renders", f.renders,
                      "system", f.system, "tools", f.tools, "calls", f.calls, "results", f.results,
                      "call_strings", f.call_strings, "call_null", f.call_null, "short_ids",
-                     f.short_ids, "alternates", f.alternates, "parts", f.parts, "empty_tools",
-                     f.empty_tools);
+                     f.short_ids, "alternates", f.alternates, "parts", f.parts, "result_gap",
+                     f.result_gap, "empty_tools", f.empty_tools);
 }
 
 static json_t *chat(const char *source, const json_t *request) {

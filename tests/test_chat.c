@@ -39,6 +39,14 @@ static const char short_ids[] =
     "endif %}"
     "[{{ m.tool_call_id }}]{% endif %}{% endfor %}";
 
+/* Also as Mistral's: users and assistants alternate, calls and results not counted. */
+static const char gapped[] =
+    "{% set ns = namespace(i=0) %}{{ tools or '' }}{% for m in messages %}"
+    "{% if not m.tool_calls and m.role != 'tool' %}"
+    "{% if (m.role == 'user') != (ns.i % 2 == 0) %}{{ raise_exception('alternate') }}{% endif %}"
+    "{% set ns.i = ns.i + 1 %}{% endif %}<{{ m.role }}>{{ m.content or '' }}"
+    "{% for c in m.tool_calls or [] %}[{{ c.function|tojson }}]{% endfor %}{% endfor %}";
+
 /* Content as parts only. */
 static const char parts_only[] =
     "{% for m in messages %}<{{ m.role }}>{% for p in m.content %}{{ p.text }}{% endfor %}"
@@ -288,6 +296,13 @@ static void neighbours_are_joined_where_roles_must_alternate(void **state) {
     expect(strict,
            MESSAGES(USER ",{\"role\": \"assistant\", \"content\": \"a\"}," USER "," USER),
            "<user>hi<assistant>a<user>hi\n\nhi");
+}
+
+static void a_user_behind_a_result_gets_an_assistant_in_between(void **state) {
+    (void)state;
+    expect(gapped, MESSAGES(USER "," CALL("{}") "," RESULT "," USER "," USER),
+           "<user>hi<assistant>[{\"name\": \"f\", \"arguments\": {}}]<tool>21<assistant>"
+           "<user>hi\n\nhi");
 }
 
 static void tools_are_written_for_a_template_without_them(void **state) {
@@ -559,6 +574,7 @@ int main(void) {
         cmocka_unit_test(parts_are_made_where_only_parts_are_taken),
         cmocka_unit_test(a_system_message_goes_into_the_first_user_message_if_it_must),
         cmocka_unit_test(neighbours_are_joined_where_roles_must_alternate),
+        cmocka_unit_test(a_user_behind_a_result_gets_an_assistant_in_between),
         cmocka_unit_test(tools_are_written_for_a_template_without_them),
         cmocka_unit_test(a_template_that_knows_tools_gets_them),
         cmocka_unit_test(without_a_template_there_is_chatml),

@@ -234,6 +234,11 @@ static bool wrap_parts(struct adapter *a) {
     return true;
 }
 
+static bool fill_gap(struct adapter *a, const json_t *message, bool after_result) {
+    if (!a->facts->result_gap || !after_result || !has_role(message, "user")) return true;
+    return push(a, json_pack("{s:s,s:s}", "role", "assistant", "content", ""));
+}
+
 static bool adapt_message(struct adapter *a, const json_t *message, bool after_result,
                           struct str *system) {
     bool written = chat_adapt_writes_tools(a->facts);
@@ -246,7 +251,7 @@ static bool adapt_message(struct adapter *a, const json_t *message, bool after_r
         add_content(system, message);
         return true;
     }
-    return push_plain(a, message);
+    return fill_gap(a, message, after_result) && push_plain(a, message);
 }
 
 json_t *chat_adapt(const struct chat_facts *facts, const json_t *messages, const json_t *tools,

@@ -7,6 +7,8 @@
  *                   turns are written into the messages in the same form
  *   no system       its text goes in front of the first user message
  *   no two users    neighbours of one role become one message, an empty line between them
+ *   no user behind  an assistant's message without text goes between a call's result and the user
+ *     a result
  *   parts only      each text becomes a list of one part
  *   null refused    "" instead
  *   strings wanted  a call's arguments as JSON text instead of an object
@@ -27,6 +29,7 @@ struct chat_facts {
     bool call_null;        /* content beside calls may be null */
     bool short_ids;        /* ids must be nine letters and digits */
     bool alternates;       /* refuses one role twice in a row */
+    bool result_gap;       /* refuses a user right behind a call's result */
     bool parts;            /* content must be a list of parts */
     bool empty_tools;      /* without tools, wants [] rather than none */
 };

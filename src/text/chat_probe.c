@@ -107,6 +107,17 @@ static bool call_works(struct probe *p, struct call_shape shape, json_t *with_to
     return ok;
 }
 
+/* Whether a user may speak right behind a result, or only if the assistant spoke in between. */
+static bool needs_gap(struct probe *p, struct call_shape shape, bool with_tools) {
+    json_t *messages =
+        json_pack("[o,o,o,o]", user(), call(shape), result(shape), message("user", MARK_SECOND));
+    if (render(p, messages, with_tools ? tools() : NULL, true) && shows(p, MARK_SECOND))
+        return false;
+    messages = json_pack("[o,o,o,o,o]", user(), call(shape), result(shape),
+                         message("assistant", ""), message("user", MARK_SECOND));
+    return render(p, messages, with_tools ? tools() : NULL, true) && shows(p, MARK_SECOND);
+}
+
 static void probe_calls(struct probe *p, struct chat_facts *f) {
     /* In order of preference: ids as they come, arguments as objects, null content as it is. */
     for (int i = 0; i < 8 && !f->calls; i++) {
@@ -116,6 +127,7 @@ static void probe_calls(struct probe *p, struct chat_facts *f) {
         f->short_ids = !shape.long_id;
         f->call_strings = shape.string;
         f->call_null = shape.null;
+        f->result_gap = f->results && needs_gap(p, shape, f->tools);
     }
 }
 
