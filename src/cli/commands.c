@@ -41,10 +41,18 @@ static const struct command commands[] = {
      "figures compare.",
      "perplexity qwen2.5-coder-0.5b argparse.py --context 2048 --chunks 4 --kv f16",
      cmd_perplexity},
-    {"bench", COMMAND_BENCH, "MODEL", 1, 1, "time prefill and decode at chosen depths",
+    {"bench", COMMAND_BENCH, "MODEL | peak | compare MODEL", 1, 2,
+     "time prefill and decode at chosen depths",
      "Fills the window to each depth, then times the prefill of --prefill tokens and the decode of "
-     "--decode tokens from there; prints the median of --repeat runs and their spread.",
-     "bench qwen2.5-coder-0.5b --depths 0,4096 --prefill 512 --decode 32 --threads 2", cmd_bench},
+     "--decode tokens from there; prints the median of --repeat runs, their spread, and what "
+     "fraction of the machine's limits that is. `peak` measures only those limits: arithmetic "
+     "with registers alone, and reading memory (--memory: how much of it). `compare` takes turns "
+     "with the llama-bench that --with names, and prints both and the ratio.",
+     "bench qwen2.5-coder-0.5b --depths 0,4096 --prefill 512 --decode 32 --threads 2\n"
+     "bench qwen2.5-coder-0.5b --depths 0,4096,32768 --plot speed.svg\n"
+     "bench peak\n"
+     "bench compare qwen2.5-coder-0.5b --with ./llama-bench --with-args \"-fa 1\" --depths 0,8192",
+     cmd_bench},
     {"pull", COMMAND_PULL, "[NAME|URL]", 0, 1, "fetch a model and check it",
      "Fetches a model into the models directory, goes on where an earlier download stopped, and "
      "checks it against the SHA-256 that the hub announces (and a known one, where we have it). "

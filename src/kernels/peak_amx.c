@@ -1,9 +1,9 @@
 /* peak_amx.c - the int8 loop of peak.h with tiles: tdpbssd multiplies 16 × 64 by 64 × 16 bytes.
  *
- * Tiles 0 … 5 are sums, 6 and 7 operands (zeros: the time does not depend on values).  The unit takes
- * a tile every 16 cycles and is done after 52 (Intel's optimisation manual, 20.5): six sums
- * are more than the four that keep it busy.  The tile registers are configured and released within
- * the call, so that a thread that has computed here costs nothing at a context switch. */
+ * Tiles 0 … 5 are sums, 6 and 7 operands (zeros: the time does not depend on values).  The unit
+ * takes a tile every 16 cycles and is done after 52 (Intel's optimisation manual): six sums are
+ * more than the four that keep it busy.  The tile registers are configured and released within the
+ * call, so that a thread that has computed here costs nothing at a context switch. */
 #include <immintrin.h>
 #include "kernels/peak_isa.h"
 

@@ -1,4 +1,5 @@
-/* peak_dotprod.c - the int8 loop of peak.h on arm64 with sdot: sixteen products a register, added into four sums.
+/* peak_dotprod.c - the int8 loop of peak.h on arm64 with sdot: sixteen products a register,
+ * added into four sums.
  * See peak_neon.c for the form of the loop. */
 #include <arm_neon.h>
 #include "kernels/peak_isa.h"

@@ -1,4 +1,5 @@
-/* peak_i8mm.c - the int8 loop of peak.h on arm64 with smmla: 2 × 8 by 8 × 2, 32 products an instruction.
+/* peak_i8mm.c - the int8 loop of peak.h on arm64 with smmla: 2 × 8 by 8 × 2, 32 products
+ * an instruction.
  * See peak_neon.c for the form of the loop. */
 #include <arm_neon.h>
 #include "kernels/peak_isa.h"

@@ -1,7 +1,7 @@
 /* peak_neon.c - the float loop of peak.h on arm64: fmla, four fused multiply-adds a register.
  *
- * Sixteen accumulators (four units of latency 4 on the widest cores); the empty asm makes each value
- * unknown to the compiler after each round, so that nothing is folded or dropped. */
+ * Sixteen accumulators (four units of latency 4 on the widest cores); the empty asm makes each
+ * value unknown to the compiler after each round, so that nothing is folded or dropped. */
 #include <arm_neon.h>
 #include "kernels/peak_isa.h"
 #include "kernels/unroll.h"
