@@ -25,6 +25,7 @@
 #include "kernels/exp_avx512.h"
 #include "kernels/kernels.h"
 #include "kernels/kernels_level.h"
+#include "kernels/kv_layout.h"
 #include "kernels/unroll.h"
 
 enum { LANES = 16, TILE_ROWS = 16, GROUP_ROWS = 2 * TILE_ROWS, CHUNK = 32 };
@@ -101,23 +102,6 @@ static ALWAYS_INLINE void split_pair(__m512 a, __m512 b, bool exact, uint32_t *h
     _mm512_store_si512(lo, _mm512_mask_mov_epi16(_mm512_srli_epi32(ia, 16), odd, ib));
 }
 
-/* A row-major tile [rows][cols] into pairs of rows [padded rows / 2][padded cols]; what is
- * beyond is 0.  exact: the floats came from f16, and get the parts that split_halves gives. */
-static void split_floats(struct parts to, const float *from, int rows, int cols, bool exact) {
-    int to_cols = padded(cols, CHUNK);
-    for (int begin = 0; begin < rows; begin += CHUNK)
-        for (int i = begin; i < begin + LANES; i++)
-            for (int c = 0; c < to_cols; c += LANES) {
-                __mmask16 mask = lanes_below(cols - c);
-                __mmask16 first = i < rows ? mask : 0, second = i + LANES < rows ? mask : 0;
-                const float *at = from + (int64_t)i * cols + c;
-                int64_t out = (int64_t)((begin / 2) + (i - begin)) * to_cols + c;
-                split_pair(_mm512_maskz_loadu_ps(first, at),
-                           _mm512_maskz_loadu_ps(second, at + (int64_t)LANES * cols), exact,
-                           to.hi + out, to.lo + out);
-            }
-}
-
 /* The next block's lines, asked for a few at a time all along the work on this one: a burst
  * would fill the buffers of outstanding lines and stop everything, a pause leaves memory idle. */
 struct stream {
@@ -135,12 +119,32 @@ static ALWAYS_INLINE void stream_ask(struct stream *s, size_t work) {
                      _MM_HINT_T1);
 }
 
-/* The same straight from f16, for whole chunks. */
-static void split_halves(struct parts to, const uint16_t *from, int rows, int cols,
+/* A row-major tile [rows][cols] into pairs of rows [padded rows / 2][padded cols]; what is
+ * beyond is 0. */
+static void split_floats(struct parts to, const float *from, int rows, int cols, bool exact,
                          struct stream *next) {
+    int to_cols = padded(cols, CHUNK);
+    for (int begin = 0; begin < rows; begin += CHUNK)
+        for (int i = begin; i < begin + LANES; i++)
+            for (int c = 0; c < to_cols; c += LANES) {
+                __mmask16 mask = lanes_below(cols - c);
+                __mmask16 first = i < rows ? mask : 0, second = i + LANES < rows ? mask : 0;
+                const float *at = from + (int64_t)i * cols + c;
+                int64_t out = (int64_t)((begin / 2) + (i - begin)) * to_cols + c;
+                stream_ask(next, 1);
+                split_pair(_mm512_maskz_loadu_ps(first, at),
+                           _mm512_maskz_loadu_ps(second, at + (int64_t)LANES * cols), exact,
+                           to.hi + out, to.lo + out);
+            }
+}
+
+/* The same straight from a block of f16, [rows][cols] in whole chunks. */
+static void split_f16(struct parts to, const void *block, int rows, int cols,
+                      struct stream *next) {
     for (int begin = 0; begin < rows; begin += CHUNK)
         for (int i = 0; i < LANES; i++) {
-            const uint16_t *a = from + (int64_t)(begin + i) * cols, *b = a + LANES * cols;
+            const uint16_t *a = (const uint16_t *)block + (int64_t)(begin + i) * cols;
+            const uint16_t *b = a + LANES * cols;
             int64_t out = (int64_t)(begin / 2 + i) * cols;
             for (int c = 0; c < cols; c += LANES) {
                 stream_ask(next, 1);
@@ -150,6 +154,60 @@ static void split_halves(struct parts to, const uint16_t *from, int rows, int co
             }
         }
 }
+
+static ALWAYS_INLINE __m512 q8_floats(const int8_t *codes, __m512 scale) {
+    __m512i wide = _mm512_cvtepi8_epi32(_mm_loadu_si128((const void *)codes));
+    return _mm512_mul_ps(_mm512_cvtepi32_ps(wide), scale);
+}
+
+/* Straight from q8_0: 32 dimensions of a key share a scale, and a chunk is those 32. */
+static void split_q8_k(struct parts to, const void *block, int rows, int cols,
+                       struct stream *next) {
+    const uint16_t *scales = (const void *)((const char *)block + kv_q8_codes_bytes(rows));
+    for (int begin = 0; begin < rows; begin += CHUNK, scales += cols)
+        for (int c = 0; c < cols; c += LANES) {
+            __m512 scale = _mm512_cvtph_ps(_mm256_loadu_si256((const void *)(scales + c)));
+            const int8_t *a = (const int8_t *)block + (int64_t)begin * cols + c;
+            int64_t out = (int64_t)begin / 2 * cols + c;
+            for (int i = 0; i < LANES; i++, a += cols, out += cols) {
+                stream_ask(next, 1);
+                split_pair(q8_floats(a, scale), q8_floats(a + LANES * cols, scale), false,
+                           to.hi + out, to.lo + out);
+            }
+        }
+}
+
+static void split_q8_v(struct parts to, const void *block, int rows, int cols,
+                       struct stream *next) {
+    const uint16_t *scales = (const void *)((const char *)block + kv_q8_codes_bytes(cols));
+    int groups = kv_groups(cols);
+    for (int begin = 0; begin < rows; begin += CHUNK)
+        for (int i = 0; i < LANES; i++) {
+            const int8_t *a = (const int8_t *)block + (int64_t)(begin + i) * cols;
+            const uint16_t *scale = scales + (begin + i) * groups;
+            int64_t out = (int64_t)(begin / 2 + i) * cols;
+            for (int c = 0; c < cols; c += LANES) {
+                __m512 sa = _mm512_set1_ps(_cvtsh_ss(scale[c / KV_GROUP]));
+                __m512 sb = _mm512_set1_ps(_cvtsh_ss(scale[LANES * groups + c / KV_GROUP]));
+                stream_ask(next, 1);
+                split_pair(q8_floats(a + c, sa), q8_floats(a + LANES * cols + c, sb), false,
+                           to.hi + out + c, to.lo + out + c);
+            }
+        }
+}
+_Static_assert((int)KV_GROUP == (int)CHUNK, "split_q8_k takes one scale a chunk");
+
+/* How a type's blocks are split without unpacking them first, where that has been written.
+ * exact: its numbers have at most 15 bits.  They get the same parts either way. */
+static const struct splitter {
+    void (*k)(struct parts to, const void *block, int rows, int cols, struct stream *next);
+    void (*v)(struct parts to, const void *block, int rows, int cols, struct stream *next);
+    bool exact;
+} splitters[QUANT_TYPES] = {
+    [QUANT_F16] = {split_f16, split_f16, true},
+    [QUANT_BF16] = {NULL, NULL, true},
+    [QUANT_Q8_0] = {split_q8_k, split_q8_v, false},
+};
 
 static void split_queries(const struct attention_work *w, const struct tiles *t) {
     const __m512 scale = _mm512_set1_ps(w->scale);
@@ -175,26 +233,28 @@ struct block {
 };
 
 static void split_keys(const struct attention_work *w, const struct tiles *t, struct block *b) {
+    const struct splitter *split = &splitters[w->k_kernel->type];
     const void *k = w->k_blocks[b->key / KV_BLOCK_TOKENS];
-    if (w->head_dim == t->dim && w->k_kernel->halves) {
-        split_halves(t->kp, k, w->head_dim, KV_BLOCK_TOKENS, &b->next);
+    if (w->head_dim == t->dim && split->k) {
+        split->k(t->kp, k, w->head_dim, KV_BLOCK_TOKENS, &b->next);
     } else {
         w->k_kernel->load_k(t->k, k, w->head_dim);
-        split_floats(t->kp, t->k, w->head_dim, KV_BLOCK_TOKENS, w->k_kernel->halves);
+        split_floats(t->kp, t->k, w->head_dim, KV_BLOCK_TOKENS, split->exact, &b->next);
     }
     b->k_split = true;
 }
 
 /* Slots that are not in use may hold anything, and 0 · NaN would be NaN. */
 static void split_values(const struct attention_work *w, const struct tiles *t, struct block *b) {
+    const struct splitter *split = &splitters[w->v_kernel->type];
     const void *v = w->v_blocks[b->key / KV_BLOCK_TOKENS];
-    if (w->head_dim == t->dim && w->v_kernel->halves && b->keys == KV_BLOCK_TOKENS) {
-        split_halves(t->vp, v, KV_BLOCK_TOKENS, w->head_dim, &b->next);
+    if (w->head_dim == t->dim && split->v && b->keys == KV_BLOCK_TOKENS) {
+        split->v(t->vp, v, KV_BLOCK_TOKENS, w->head_dim, &b->next);
     } else {
         size_t unused = (size_t)(KV_BLOCK_TOKENS - b->keys) * (size_t)w->head_dim;
         w->v_kernel->load_v(t->v, v, w->head_dim);
         memset(t->v + (int64_t)b->keys * w->head_dim, 0, sizeof(float) * unused);
-        split_floats(t->vp, t->v, KV_BLOCK_TOKENS, w->head_dim, w->v_kernel->halves);
+        split_floats(t->vp, t->v, KV_BLOCK_TOKENS, w->head_dim, split->exact, &b->next);
     }
     b->v_split = true;
 }

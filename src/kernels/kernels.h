@@ -98,7 +98,7 @@ struct kernel_kv {
     void (*store_v)(void *block, int slot, const float *v /* [head_dim] */, int head_dim);
     void (*load_k)(float *tile /* [head_dim][64], transposed */, const void *block, int head_dim);
     void (*load_v)(float *tile /* [64][head_dim] */, const void *block, int head_dim);
-    bool halves; /* blocks are f16 in the order of their tiles, and attention may read them so */
+    enum quant_type type; /* this row's: attention may read some types' blocks directly */
     /* For attention's own use, where unpacking a tile does not pay (decode); may be NULL:
      *     p[r][j] = Σ_d q[r][d]·k[j][d]                              one fma chain, d ascending
      *     acc[r][i] = acc[r][i]·correction[r] + Σ_j p[r][j]·v[j][i]  one fma chain, j ascending */
