@@ -1,6 +1,7 @@
 /* test_chat.c - conversations as clients send them, through templates with different abilities.
  * Covers: chat_adapt.c, chat_message.c, chat_probe.c. */
 #include "template_fixture.h"
+#include "fault.h"
 #include "text/chat.h"
 #include "text/chat_probe.h"
 #include "tokenizer_fixture.h"
@@ -489,6 +490,33 @@ static void a_files_own_template_is_used(void **state) {
     json_decref(golden);
 }
 
+static void memory_that_ends_anywhere_does_no_harm(void **state) {
+    (void)state;
+    static const char *const sources[] = {able, strict, NULL};
+    json_t *request = json_loads("{\"messages\": [" SYSTEM "," USER "," USER "," CALL(
+                                     "{\"a\": 1}") "," RESULT "," USER "], \"tools\": " TOOLS "}",
+                                 0, NULL);
+    struct tokenizer *t = fixture_bpe("qwen2");
+    struct chat_input in = {.messages = json_object_get(request, "messages"),
+                            .tools = json_object_get(request, "tools")};
+    for (int i = 0; i < 3; i++)
+        for (long n = 0, step = 1;; n += step, step += n / 50) { /* not every one of thousands */
+            struct error err = {0};
+            struct tokens ids = {0};
+            fault_at(FAULT_MEMORY, n);
+            struct chat_template *c = chat_template_open(NULL, t, sources[i], &err);
+            bool ok = c && chat_tokenize(c, t, &in, &ids, &err);
+            bool happened = fault_off();
+            assert_int_equal(ok, err.code == ERR_NONE);
+            if (!happened) assert_true(ok);
+            tokens_deinit(&ids);
+            chat_template_close(c);
+            if (!happened) break;
+        }
+    tokenizer_close(t);
+    json_decref(request);
+}
+
 /* ---- real models ----------------------------------------------------------------------- */
 
 static bool open_real(const char *file, struct gguf **g, struct tokenizer **t,
@@ -584,6 +612,7 @@ int main(void) {
         cmocka_unit_test(there_is_one_bos_whoever_prints_it),
         cmocka_unit_test(tokens_are_appended),
         cmocka_unit_test(a_files_own_template_is_used),
+        cmocka_unit_test(memory_that_ends_anywhere_does_no_harm),
         cmocka_unit_test(prompts_of_real_models_are_those_of_llama_cpp),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
