@@ -61,6 +61,8 @@ static void configure(int elements) {
         config.rows[i] = (uint8_t)(i < 6 ? TILE_SIDE : elements / 4);
         config.row_bytes[i] = (uint16_t)(i < 4 || i > 5 ? 64 : elements);
     }
+    /* gcc 12 declares that the instruction reads 8 of the 64 bytes: this makes it store all. */
+    __asm__ volatile("" : : "r"(&config) : "memory");
     _tile_loadconfig(&config);
 }
 
@@ -220,12 +222,6 @@ INLINE int rows_from(const struct tile_work *w, int64_t t) {
     return w->x_rows - t < TILE_SIDE ? (int)(w->x_rows - t) : TILE_SIDE;
 }
 
-INLINE __m512 broadcast_float(const uint8_t *at) {
-    float f;
-    memcpy(&f, at, 4);
-    return _mm512_set1_ps(f);
-}
-
 /* Σx of 16 elements, of 16 groups. */
 INLINE __m256i load_sums(const uint8_t *sum) {
     return _mm256_loadu_si256((const __m256i *)(const void *)sum);
@@ -233,32 +229,41 @@ INLINE __m256i load_sums(const uint8_t *sum) {
 
 /* ---- blocks of 256 ------------------------------------------------------------------------- */
 
-/* 16 rows of x × the bytes of one or two panels: c[2p] = A of panel p, c[2p + 1] = B. */
-INLINE void products_256(product c[4], const enum coding coding, const int panels,
-                         const struct amx_tile *tile, struct x_codes x) {
+/* One of the 16 steps that multiply 16 rows of x with two panels: elements 64k … 64k + 63, with k =
+ * step / 4, and sum step % 4: 0 and 1 are A and B of the first panel, 2 and 3 of the second. */
+INLINE void product_256(const enum coding coding, const int panels, const struct amx_tile *tile,
+                        struct x_codes x, const int step) {
+    const int k = step / 4;
+    if (step % 4 == 0) {
+        _tile_loadd(4, x.q + 64 * k, x.stride);
+        _tile_loadd(6, &tile[0].byte[0][16 * k], 64);
+        if (coding == CODING_SIGNED) _tile_dpbssd(0, 4, 6);
+        else _tile_dpbsud(0, 4, 6);
+    }
+    if (step % 4 == 1 && coding != CODING_SINGLE) {
+        _tile_loadd(7, &tile[0].byte[1][16 * k], 64);
+        _tile_dpbsud(1, 4, 7);
+    }
+    if (step % 4 == 2 && panels == 2) {
+        _tile_loadd(6, &tile[1].byte[0][16 * k], 64);
+        if (coding == CODING_SIGNED) _tile_dpbssd(2, 4, 6);
+        else _tile_dpbsud(2, 4, 6);
+    }
+    if (step % 4 == 3 && panels == 2 && coding != CODING_SINGLE) {
+        _tile_loadd(7, &tile[1].byte[1][16 * k], 64);
+        _tile_dpbsud(3, 4, 7);
+    }
+}
+
+INLINE void zero_sums(void) {
     settle_memory();
     _tile_zero(0);
     _tile_zero(1);
     _tile_zero(2);
     _tile_zero(3);
-    for (int k = 0; k < 4; k++) {
-        _tile_loadd(4, x.q + 64 * k, x.stride);
-        _tile_loadd(6, &tile[0].byte[0][16 * k], 64);
-        if (coding == CODING_SIGNED) _tile_dpbssd(0, 4, 6);
-        else _tile_dpbsud(0, 4, 6);
-        if (coding != CODING_SINGLE) {
-            _tile_loadd(7, &tile[0].byte[1][16 * k], 64);
-            _tile_dpbsud(1, 4, 7);
-        }
-        if (panels == 1) continue;
-        _tile_loadd(6, &tile[1].byte[0][16 * k], 64);
-        if (coding == CODING_SIGNED) _tile_dpbssd(2, 4, 6);
-        else _tile_dpbsud(2, 4, 6);
-        if (coding != CODING_SINGLE) {
-            _tile_loadd(7, &tile[1].byte[1][16 * k], 64);
-            _tile_dpbsud(3, 4, 7);
-        }
-    }
+}
+
+INLINE void store_256(product c[4], const enum coding coding, const int panels) {
     _tile_stored(0, c[0], 64);
     if (coding != CODING_SINGLE) _tile_stored(1, c[1], 64);
     if (panels == 2) _tile_stored(2, c[2], 64);
@@ -273,60 +278,103 @@ INLINE __m512 total_256(product c[2], const enum coding coding, int t) {
     return _mm512_cvtepi32_ps(_mm512_add_epi32(a, c[1][t]));
 }
 
-/* Σx of two groups, as int16 pairs. */
-INLINE void sum_pairs(int32_t pair[8], const int group, __m256i sums) {
-    if (group == 16) {
-        _mm256_storeu_si256((__m256i *)(void *)pair, sums);
-    } else { /* |Σ| <= 32 · 127: fits int16 */
-        sums = _mm256_madd_epi16(sums, _mm256_set1_epi16(1));
-        _mm_storeu_si128((__m128i *)(void *)pair, _mm256_cvtepi32_epi16(sums));
-    }
-}
+/* What a row of x brings besides its codes, one row behind the other. */
+struct x_rows {
+    float d[TILE_SIDE];
+    int32_t pair[TILE_SIDE][8]; /* Σx of two groups, as int16 pairs */
+};
 
-INLINE __m512 minimum_256(const int pairs, const struct tile *tile, const int32_t pair[8]) {
-    __m512i m = _mm512_setzero_si512();
-#pragma GCC unroll 8
-    for (int i = 0; i < pairs; i++)
-        m = _mm512_dpwssd_epi32(m, tile->min[i], _mm512_set1_epi32(pair[i]));
-    return _mm512_cvtepi32_ps(m);
-}
-
-/* Adds the products of `rows` rows of x to acc. */
-INLINE void add_256(float *acc, const struct shape shape, const int panels,
-                    const struct amx_tile *tiles, product c[4], struct tile_x x, int rows) {
-    for (int t = 0; t < rows; t++, acc += ACC_STRIDE) {
-        __m512 dx = broadcast_float(x.d + (size_t)t * x.stride);
-        int32_t pair[8];
-        if (shape.min) sum_pairs(pair, shape.group, load_sums(x.sum + (size_t)t * x.stride));
-#pragma GCC unroll 2
-        for (int p = 0; p < panels; p++) {
-            const struct tile *tile = &tiles[p].tile;
-            __m512 a = _mm512_load_ps(acc + PANEL_ROWS * p);
-            a = _mm512_fmadd_ps(_mm512_mul_ps(tile->d[0], dx),
-                                total_256(c + 2 * p, shape.coding, t), a);
-            if (shape.min)
-                a = _mm512_fnmadd_ps(_mm512_mul_ps(tile->dmin[0], dx),
-                                     minimum_256(TILE_ELEMENTS / shape.group / 2, tile, pair), a);
-            _mm512_store_ps(acc + PANEL_ROWS * p, a);
+INLINE void take_rows(struct x_rows *to, const struct shape shape, const struct tile_work *w,
+                      int begin) {
+    const int rows = rows_from(w, begin);
+    const struct tile_x x = x_at(&w->x, begin);
+    for (int t = 0; t < rows; t++) {
+        memcpy(&to->d[t], x.d + (size_t)t * x.stride, sizeof to->d[t]);
+        if (!shape.min) continue;
+        __m256i sums = load_sums(x.sum + (size_t)t * x.stride);
+        if (shape.group == 16) {
+            _mm256_storeu_si256((__m256i *)(void *)to->pair[t], sums);
+        } else { /* |Σ| <= 32 · 127: fits int16 */
+            sums = _mm256_madd_epi16(sums, _mm256_set1_epi16(1));
+            _mm_storeu_si128((__m128i *)(void *)to->pair[t], _mm256_cvtepi32_epi16(sums));
         }
     }
 }
 
-/* The products of the next 16 rows are started before those of the last are added up: the tile
- * unit and the vector unit then work at the same time. */
-INLINE void rows_256(const struct shape shape, const int panels, const struct tile_work *w) {
-    product c[2][4];
-    struct x_copy copy;
-    const struct amx_tile *tiles = w->tiles;
-    products_256(c[0], shape.coding, panels, tiles, x_codes(w, 0, TILE_ELEMENTS, &copy));
-    for (int t = 0; t < w->x_rows; t += TILE_SIDE) {
-        const int next = t + TILE_SIDE, turn = t / TILE_SIDE % 2;
-        if (next < w->x_rows)
-            products_256(c[1 - turn], shape.coding, panels, tiles,
-                         x_codes(w, next, TILE_ELEMENTS, &copy));
-        add_256(w->acc + ACC_STRIDE * t, shape, panels, tiles, c[turn], x_at(&w->x, t),
-                rows_from(w, t));
+struct scales { /* of the tiles: copies that the compiler can keep in registers */
+    __m512 d[TILE_PANELS], dmin[TILE_PANELS];
+    __m512i min[TILE_PANELS][8];
+};
+
+INLINE void take_scales_256(struct scales *to, const struct shape shape, const int panels,
+                            const struct amx_tile *tiles) {
+    const int pairs = shape.min ? TILE_ELEMENTS / shape.group / 2 : 0;
+#pragma GCC unroll 2
+    for (int p = 0; p < panels; p++) {
+        to->d[p] = tiles[p].tile.d[0];
+        to->dmin[p] = tiles[p].tile.dmin[0];
+#pragma GCC unroll 8
+        for (int i = 0; i < pairs; i++)
+            to->min[p][i] = tiles[p].tile.min[i];
     }
+}
+
+/* Adds the products of row t of 16 rows of x to acc. */
+INLINE void add_256(float *acc, const struct shape shape, const int panels,
+                    const struct scales *scales, product c[4], const struct x_rows *x, int t) {
+    const int pairs = shape.min ? TILE_ELEMENTS / shape.group / 2 : 0;
+    __m512 dx = _mm512_set1_ps(x->d[t]);
+    __m512i m[TILE_PANELS];
+#pragma GCC unroll 2
+    for (int p = 0; p < panels; p++) m[p] = _mm512_setzero_si512();
+#pragma GCC unroll 8
+    for (int i = 0; i < pairs; i++) {
+        __m512i pair = _mm512_set1_epi32(x->pair[t][i]);
+#pragma GCC unroll 2
+        for (int p = 0; p < panels; p++)
+            m[p] = _mm512_dpwssd_epi32(m[p], scales->min[p][i], pair);
+    }
+#pragma GCC unroll 2
+    for (int p = 0; p < panels; p++) {
+        float *at = acc + ACC_STRIDE * t + PANEL_ROWS * p;
+        __m512 a = _mm512_load_ps(at);
+        a = _mm512_fmadd_ps(_mm512_mul_ps(scales->d[p], dx), total_256(c + 2 * p, shape.coding, t),
+                            a);
+        if (shape.min)
+            a = _mm512_fnmadd_ps(_mm512_mul_ps(scales->dmin[p], dx), _mm512_cvtepi32_ps(m[p]), a);
+        _mm512_store_ps(at, a);
+    }
+}
+
+/* While the products of 16 rows are made, those of the 16 before them are added up: a step of one,
+ * a row of the other. */
+INLINE void rows_256(const struct shape shape, const int panels, const struct tile_work *w) {
+    product c[4];
+    struct x_copy copy;
+    struct x_rows x;
+    struct scales scales;
+    const struct amx_tile *tiles = w->tiles;
+    float *acc = w->acc;
+    take_scales_256(&scales, shape, panels, tiles);
+    for (int t = 0; t < w->x_rows; t += TILE_SIDE) {
+        const struct x_codes q = x_codes(w, t, TILE_ELEMENTS, &copy);
+        zero_sums();
+        if (t == 0) {
+            for (int i = 0; i < TILE_SIDE; i++) product_256(shape.coding, panels, tiles, q, i);
+        } else {
+#pragma GCC unroll 16
+            for (int i = 0; i < TILE_SIDE; i++) {
+                product_256(shape.coding, panels, tiles, q, i);
+                add_256(acc, shape, panels, &scales, c, &x, i);
+            }
+            acc += ACC_STRIDE * TILE_SIDE;
+        }
+        tile_prefetch(w->ahead, panels, t, t + rows_from(w, t));
+        take_rows(&x, shape, w, t);
+        store_256(c, shape.coding, panels);
+    }
+    for (int i = 0; i <= (w->x_rows - 1) % TILE_SIDE; i++)
+        add_256(acc, shape, panels, &scales, c, &x, i);
 }
 
 INLINE void multiply_256(const struct shape shape, const struct tile_work *w) {
@@ -350,31 +398,6 @@ static void multiply_signed(const struct tile_work *w) {
 
 /* ---- blocks of 32 -------------------------------------------------------------------------- */
 
-/* 16 rows of x × one panel: c[b] = S of block b. */
-INLINE void products_32(product c[8], const __m512i *byte, int blocks, struct x_codes x) {
-    settle_memory();
-    for (int b = 0; b + 1 < blocks; b += 2) {
-        _tile_zero(0);
-        _tile_loadd(4, x.q + 32 * b, x.stride);
-        _tile_loadd(6, byte + 8 * b, 64);
-        _tile_dpbssd(0, 4, 6);
-        _tile_zero(1);
-        _tile_loadd(5, x.q + 32 * b + 32, x.stride);
-        _tile_loadd(7, byte + 8 * b + 8, 64);
-        _tile_dpbssd(1, 5, 7);
-        _tile_stored(0, c[b], 64);
-        _tile_stored(1, c[b + 1], 64);
-    }
-    if (blocks % 2 != 0) {
-        _tile_zero(2);
-        _tile_loadd(4, x.q + 32 * (blocks - 1), x.stride);
-        _tile_loadd(6, byte + 8 * (blocks - 1), 64);
-        _tile_dpbssd(2, 4, 6);
-        _tile_stored(2, c[blocks - 1], 64);
-    }
-    settle_memory();
-}
-
 struct x_scales { /* of 16 rows of x: d and, for minimums, Σx by block */
     float d[TILE_SIDE][8], sum[TILE_SIDE][8];
 };
@@ -392,48 +415,95 @@ static void take_scales(struct x_scales *to, struct tile_x x, int blocks, int ro
     }
 }
 
-/* Adds the products of `rows` rows of x with one panel to acc. */
-INLINE void add_32(float *acc, const bool min, const struct tile *tile, product c[8], int blocks,
-                   const struct x_scales *x, int rows) {
+/* Adds the products of block b with 16 rows of x to a. */
+INLINE void add_32(__m512 a[TILE_SIDE], const bool min, const struct tile *tile, const product c,
+                   const struct x_scales *x, int b) {
+    const __m512 d = tile->d[b], dmin = tile->dmin[b];
+#pragma GCC unroll 16
+    for (int t = 0; t < TILE_SIDE; t++) {
+        __m512 dx = _mm512_set1_ps(x->d[t][b]);
+        a[t] = _mm512_fmadd_ps(_mm512_mul_ps(d, dx), _mm512_cvtepi32_ps(c[t]), a[t]);
+        if (min)
+            a[t] = _mm512_fnmadd_ps(_mm512_mul_ps(dmin, dx), _mm512_set1_ps(x->sum[t][b]), a[t]);
+    }
+}
+
+struct unit { /* 16 rows of x × one panel × the columns of a tile */
+    const struct amx_tile *tile;
+    struct x_codes x;
+    float *acc;
+    int rows;
+};
+
+/* S of block b of a unit in tile register 0 or 1. */
+INLINE void product_32(const struct unit *u, int b) {
+    if (b % 2 == 0) {
+        _tile_zero(0);
+        _tile_loadd(4, u->x.q + 32 * b, u->x.stride);
+        _tile_loadd(6, &u->tile->byte[0][8 * b], 64);
+        _tile_dpbssd(0, 4, 6);
+    } else {
+        _tile_zero(1);
+        _tile_loadd(5, u->x.q + 32 * b, u->x.stride);
+        _tile_loadd(7, &u->tile->byte[0][8 * b], 64);
+        _tile_dpbssd(1, 5, 7);
+    }
+}
+
+INLINE void store_32(product c, int b) {
+    if (b % 2 == 0) _tile_stored(0, c, 64);
+    else _tile_stored(1, c, 64);
+    settle_memory();
+}
+
+/* Block by block: starts the products of `next` (NULL: there is none), adds up those of `last`, then
+ * stores the former where the latter were. */
+INLINE void step_32(product c[8], const bool min, int blocks, const struct unit *next,
+                    const struct unit *last, const struct x_scales *x) {
     __m512 a[TILE_SIDE];
 #pragma GCC unroll 16
     for (int t = 0; t < TILE_SIDE; t++)
-        a[t] = t < rows ? _mm512_load_ps(acc + ACC_STRIDE * t) : _mm512_setzero_ps();
+        a[t] = t < last->rows ? _mm512_load_ps(last->acc + ACC_STRIDE * t) : _mm512_setzero_ps();
+#pragma GCC unroll 2
     for (int b = 0; b < blocks; b++) {
-#pragma GCC unroll 16
-        for (int t = 0; t < TILE_SIDE; t++) {
-            __m512 dx = _mm512_set1_ps(x->d[t][b]);
-            a[t] = _mm512_fmadd_ps(_mm512_mul_ps(tile->d[b], dx), _mm512_cvtepi32_ps(c[b][t]),
-                                   a[t]);
-            if (min)
-                a[t] = _mm512_fnmadd_ps(_mm512_mul_ps(tile->dmin[b], dx),
-                                        _mm512_set1_ps(x->sum[t][b]), a[t]);
-        }
+        if (next != NULL) product_32(next, b);
+        add_32(a, min, &last->tile->tile, c[b], x, b);
+        if (next != NULL) store_32(c[b], b);
     }
 #pragma GCC unroll 16
     for (int t = 0; t < TILE_SIDE; t++)
-        if (t < rows) _mm512_store_ps(acc + ACC_STRIDE * t, a[t]);
+        if (t < last->rows) _mm512_store_ps(last->acc + ACC_STRIDE * t, a[t]);
 }
 
-/* As rows_256, one panel at a time. */
+INLINE struct unit unit_at(const struct tile_work *w, int t, int p, struct x_copy *copy) {
+    return (struct unit){(const struct amx_tile *)w->tiles + p,
+                         x_codes(w, t, 32 * w->blocks, copy),
+                         w->acc + ACC_STRIDE * t + PANEL_ROWS * p, rows_from(w, t)};
+}
+
 INLINE void multiply_32_any(const bool min, const struct tile_work *w) {
-    product c[2][8];
+    product c[8];
     struct x_copy copy;
     struct x_scales scales;
-    const struct amx_tile *tiles = w->tiles;
-    const int bytes = 32 * w->blocks, last = w->panels - 1;
-    int turn = 0;
+    struct unit last = unit_at(w, 0, 0, &copy);
     configure(32);
-    products_32(c[0], tiles[0].byte[0], w->blocks, x_codes(w, 0, bytes, &copy));
+    settle_memory();
+    for (int b = 0; b < w->blocks; b++) {
+        product_32(&last, b);
+        store_32(c[b], b);
+    }
     for (int t = 0; t < w->x_rows; t += TILE_SIDE) {
+        tile_prefetch(w->ahead, w->panels, t, t + rows_from(w, t));
         take_scales(&scales, x_at(&w->x, t), w->blocks, rows_from(w, t));
-        for (int p = 0; p < w->panels; p++, turn = 1 - turn) {
-            const int next = p < last ? t : t + TILE_SIDE;
-            if (next < w->x_rows)
-                products_32(c[1 - turn], tiles[p < last ? p + 1 : 0].byte[0], w->blocks,
-                            x_codes(w, next, bytes, &copy));
-            add_32(w->acc + ACC_STRIDE * t + PANEL_ROWS * p, min, &tiles[p].tile, c[turn],
-                   w->blocks, &scales, rows_from(w, t));
+        for (int p = 0; p < w->panels; p++) {
+            const bool wrap = p + 1 == w->panels;
+            struct unit next = last;
+            const bool more = !wrap || t + TILE_SIDE < w->x_rows;
+            if (more) next = unit_at(w, wrap ? t + TILE_SIDE : t, wrap ? 0 : p + 1, &copy);
+            settle_memory();
+            if (more) step_32(c, min, w->blocks, &next, &last, &scales);
+            else step_32(c, min, w->blocks, NULL, &last, &scales);
+            last = next;
         }
     }
     _tile_release();
@@ -452,7 +522,7 @@ static void multiply_32_min(const struct tile_work *w) {
 /* 512 rows of x, so that unpacking is a small part of the work; but no more than stay in L2. */
 static const struct tile_level level = {
     .tile_bytes = sizeof(struct amx_tile), .panels = TILE_PANELS, .x_rows = 512, .pass_rows = 512,
-    .pass_bytes = 1280 << 10,
+    .prefetches = true, .pass_bytes = 1280 << 10, .finish = matmul_tile_finish_avx512,
 };
 
 static const struct tile_format formats[] = {
