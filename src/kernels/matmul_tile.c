@@ -6,7 +6,10 @@
 #include "kernels/matmul_tile.h"
 #include <string.h>
 
-enum { PREFETCH_BYTES = 4096 };
+enum {
+    FEW_ROWS = 4,          /* of x: so little work that the next tile is asked for too late */
+    PREFETCH_BYTES = 4096, /* then this far ahead */
+};
 
 struct pass { /* what stays the same for one pair of panels and one pass of rows of x */
     const struct tile_level *level;
@@ -27,19 +30,17 @@ size_t matmul_tile_scratch_bytes(const struct tile_level *level) {
            sizeof(float) * (size_t)(level->pass_rows * level->panels * PANEL_ROWS);
 }
 
-static void prefetch(const uint8_t *at, int64_t bytes) {
-    for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(at + i);
-}
-
 /* Columns [c, c + 256) or as many as there are. */
-static void run_columns(const struct pass *p, int64_t c, int64_t cols) {
+static void run_columns(const struct pass *p, int64_t c, int64_t cols, struct tile_ahead *ahead) {
     int64_t b = c / p->shape->block_elements, left = cols - c;
     int blocks = (int)((left < TILE_ELEMENTS ? left : TILE_ELEMENTS) / p->shape->block_elements);
-    int64_t block_bytes = p->shape->words * PANEL_WORD_BYTES;
+    const int64_t block_bytes = p->shape->words * PANEL_WORD_BYTES;
+    const bool few = p->x_rows <= FEW_ROWS;
+    ahead->bytes = blocks * block_bytes;
     for (int i = 0; i < p->panels; i++) {
         const uint8_t *panel = p->panel + i * p->panel_bytes;
         const uint8_t *words = panel + p->halves_bytes + b * block_bytes;
-        prefetch(words + PREFETCH_BYTES, blocks * block_bytes);
+        ahead->words[i] = words + (few ? PREFETCH_BYTES : ahead->bytes);
         p->format->unpack(p->tiles + (size_t)i * p->level->tile_bytes, words,
                           panel + b * PANEL_HALF_BYTES, blocks);
     }
@@ -47,27 +48,18 @@ static void run_columns(const struct pass *p, int64_t c, int64_t cols) {
         .tiles = p->tiles, .panels = p->panels, .blocks = blocks, .offset = p->format->offset,
         .x = {p->x + c, p->x + p->layout.d_offset + 4 * b, p->x + p->layout.sum_offset + c / 8,
               p->layout.row_bytes},
-        .acc = p->acc,
+        .acc = p->acc, .ahead = ahead,
     };
     const int step = p->level->x_rows;
     for (int64_t t = 0; t < p->x_rows; t += step) {
         work.x_rows = p->x_rows - t < step ? (int)(p->x_rows - t) : step;
+        if (!p->level->prefetches) tile_prefetch(ahead, p->panels, t, t + work.x_rows);
         p->format->multiply(&work);
         work.x.q += (size_t)step * work.x.stride;
         work.x.d += (size_t)step * work.x.stride;
         work.x.sum += (size_t)step * work.x.stride;
         work.acc += step * p->level->panels * PANEL_ROWS;
     }
-}
-
-/* acc + bias, then out + acc, for up to 16 rows of weights from n on. */
-static void finish(const struct matmul_work *work, int64_t r, int64_t n, const float *acc) {
-    int64_t left = work->row_end - n;
-    int count = left < PANEL_ROWS ? (int)left : PANEL_ROWS;
-    float *out = work->out + r * work->out_stride + n;
-    float v[PANEL_ROWS];
-    for (int i = 0; i < count; i++) v[i] = work->bias != NULL ? acc[i] + work->bias[n + i] : acc[i];
-    for (int i = 0; i < count; i++) out[i] = work->add ? out[i] + v[i] : v[i];
 }
 
 static void run_pass(const struct matmul_work *work, struct pass *p, int64_t r) {
@@ -77,10 +69,18 @@ static void run_pass(const struct matmul_work *work, struct pass *p, int64_t r) 
         p->panels = (int)((work->row_end - n + PANEL_ROWS - 1) / PANEL_ROWS);
         if (p->panels > p->level->panels) p->panels = p->level->panels;
         memset(p->acc, 0, sizeof(float) * (size_t)(p->x_rows * width));
-        for (int64_t c = 0; c < work->cols; c += TILE_ELEMENTS) run_columns(p, c, work->cols);
-        for (int64_t t = 0; t < p->x_rows; t++)
-            for (int i = 0; i < p->panels; i++)
-                finish(work, r + t, n + i * PANEL_ROWS, p->acc + t * width + i * PANEL_ROWS);
+        struct tile_ahead ahead = {.out_stride = work->out_stride, .x_rows = p->x_rows};
+        for (int64_t c = 0; c < work->cols; c += TILE_ELEMENTS) {
+            if (c + TILE_ELEMENTS >= work->cols) ahead.out = work->out + r * work->out_stride + n;
+            run_columns(p, c, work->cols, &ahead);
+        }
+        const int64_t left = work->row_end - n;
+        p->level->finish(&(struct tile_finish){
+            .out = work->out + r * work->out_stride + n, .out_stride = work->out_stride,
+            .bias = work->bias != NULL ? work->bias + n : NULL, .acc = p->acc,
+            .acc_stride = width, .count = left < width ? (int)left : width, .x_rows = p->x_rows,
+            .add = work->add,
+        });
     }
 }
 

@@ -11,6 +11,7 @@
 enum {
     TILE_ELEMENTS = 256,
     TILE_STEPS = TILE_ELEMENTS / 4, /* vectors of four elements a row */
+    TILE_PANELS_MAX = 2,
 };
 
 struct tile_x { /* rows of x at one tile's columns */
@@ -20,6 +21,28 @@ struct tile_x { /* rows of x at one tile's columns */
     size_t stride;      /* bytes from row to row, of all three */
 };
 
+/* Memory that will be wanted soon: the words of the next tiles and, with the last columns, the
+ * outputs.  Asking for it all at once would fill the queue of cache misses and stall; so
+ * each row of x that is multiplied asks for its share. */
+struct tile_ahead {
+    const uint8_t *words[TILE_PANELS_MAX];
+    int64_t bytes; /* of each */
+    float *out;    /* of the first row of x; NULL: not yet */
+    int64_t out_stride;
+    int64_t x_rows; /* of the pass */
+};
+
+/* The share of rows [begin, end) of the pass. */
+static inline void tile_prefetch(const struct tile_ahead *ahead, int panels, int64_t begin,
+                                 int64_t end) {
+    int64_t stop = ahead->bytes * end / ahead->x_rows;
+    for (int64_t i = (ahead->bytes * begin / ahead->x_rows + 63) & -64; i < stop; i += 64)
+        for (int p = 0; p < panels; p++) __builtin_prefetch(ahead->words[p] + i);
+    for (int64_t t = begin; ahead->out != NULL && t < end; t++)
+        for (int p = 0; p < panels; p++)
+            __builtin_prefetch(ahead->out + t * ahead->out_stride + p * PANEL_ROWS, 1);
+}
+
 struct tile_work {
     const void *tiles; /* `panels` of them, one behind the other */
     int panels;
@@ -28,6 +51,19 @@ struct tile_work {
     int x_rows; /* up to tile_level.x_rows */
     struct tile_x x;
     float *acc; /* [x_rows][tile_level.panels · 16], added to */
+    const struct tile_ahead *ahead; /* where tile_level.prefetches: row 0 of the pass is row 0 here */
+};
+
+/* The end of rows of x: acc + bias, then out + acc, for weight rows [n, end), at most 32. */
+struct tile_finish {
+    float *out; /* of the first row */
+    int64_t out_stride;
+    const float *bias; /* of weight row n, or NULL */
+    const float *acc;
+    int acc_stride;
+    int count; /* of weight rows */
+    int64_t x_rows;
+    bool add;
 };
 
 struct tile_level {
@@ -35,7 +71,9 @@ struct tile_level {
     int panels;        /* multiplied together: 1 or 2 */
     int x_rows;        /* rows of x multiplied together: at most */
     int pass_rows;     /* rows of x per pass over the weights, at most; multiple of x_rows */
+    bool prefetches;   /* multiply calls tile_prefetch; x_rows is pass_rows */
     int pass_bytes;    /* about, of x per pass, so that it stays in the cache */
+    void (*finish)(const struct tile_finish *f);
 };
 
 struct tile_format {

@@ -272,3 +272,36 @@ void matmul_tile_q6_k(const struct tile_work *work) {
 void matmul_tile_iq4_xs(const struct tile_work *work) {
     any_256((struct kind){.group = 32, .span = 1, .is_signed = true}, work);
 }
+
+/* ---- the end ----------------------------------------------------------------------------- */
+
+static void finish_few(const struct tile_finish *f) {
+    for (int64_t t = 0; t < f->x_rows; t++)
+        for (int i = 0; i < f->count; i++) {
+            float *out = f->out + t * f->out_stride + i;
+            float v = f->acc[t * f->acc_stride + i];
+            if (f->bias != NULL) v += f->bias[i];
+            *out = f->add ? *out + v : v;
+        }
+}
+
+INLINE void finish_panel(const struct tile_finish *f, const bool bias, const bool add) {
+    for (int64_t t = 0; t < f->x_rows; t++) {
+        float *out = f->out + t * f->out_stride;
+#pragma GCC unroll 2
+        for (int h = 0; h < 2; h++) {
+            __m256 v = _mm256_load_ps(f->acc + t * f->acc_stride + 8 * h);
+            if (bias) v = _mm256_add_ps(v, _mm256_loadu_ps(f->bias + 8 * h));
+            if (add) v = _mm256_add_ps(_mm256_loadu_ps(out + 8 * h), v);
+            _mm256_storeu_ps(out + 8 * h, v);
+        }
+    }
+}
+
+void matmul_tile_finish_avx2(const struct tile_finish *f) {
+    if (f->count < PANEL_ROWS) finish_few(f);
+    else if (f->bias != NULL && f->add) finish_panel(f, true, true);
+    else if (f->bias != NULL) finish_panel(f, true, false);
+    else if (f->add) finish_panel(f, false, true);
+    else finish_panel(f, false, false);
+}

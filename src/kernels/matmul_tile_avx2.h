@@ -32,6 +32,8 @@ void matmul_tile_q5_k(const struct tile_work *work);
 void matmul_tile_q6_k(const struct tile_work *work);
 void matmul_tile_iq4_xs(const struct tile_work *work);
 
+void matmul_tile_finish_avx2(const struct tile_finish *f);
+
 /* matmul_unpack_avx2.c: the integer formats' rows; matmul_float_avx2.c: f32, f16, bf16. */
 void matmul_unpack_add_avx2(struct kernels *k);
 void matmul_float_add_avx2(struct kernels *k);

@@ -320,3 +320,28 @@ void matmul_tile_g32_min(const struct tile_work *work) {
 void matmul_tile_g32_halves_min(const struct tile_work *work) {
     any_256((struct shape_256){.group = 32, .phases = 2, .min = true}, work);
 }
+
+/* ---- the end ----------------------------------------------------------------------------- */
+
+INLINE void finish_rows(const struct tile_finish *f, const bool bias, const bool add) {
+    const __mmask16 low = f->count < 16 ? (__mmask16)((1u << f->count) - 1) : (__mmask16)0xffff;
+    const __mmask16 high = f->count < 16 ? 0 : (__mmask16)((1u << (f->count - 16)) - 1);
+    const __mmask16 mask[TILE_PANELS] = {low, high};
+    for (int64_t t = 0; t < f->x_rows; t++) {
+        float *out = f->out + t * f->out_stride;
+#pragma GCC unroll 2
+        for (int p = 0; p < TILE_PANELS; p++) {
+            __m512 v = _mm512_load_ps(f->acc + t * f->acc_stride + 16 * p);
+            if (bias) v = _mm512_add_ps(v, _mm512_maskz_loadu_ps(mask[p], f->bias + 16 * p));
+            if (add) v = _mm512_add_ps(_mm512_maskz_loadu_ps(mask[p], out + 16 * p), v);
+            _mm512_mask_storeu_ps(out + 16 * p, mask[p], v);
+        }
+    }
+}
+
+void matmul_tile_finish_avx512(const struct tile_finish *f) {
+    if (f->bias != NULL && f->add) finish_rows(f, true, true);
+    else if (f->bias != NULL) finish_rows(f, true, false);
+    else if (f->add) finish_rows(f, false, true);
+    else finish_rows(f, false, false);
+}

@@ -31,6 +31,8 @@ void matmul_tile_g32(const struct tile_work *work);            /* groups of 32: 
 void matmul_tile_g32_min(const struct tile_work *work);        /* q5_K */
 void matmul_tile_g32_halves_min(const struct tile_work *work); /* q4_K */
 
+void matmul_tile_finish_avx512(const struct tile_finish *f);
+
 /* How the level above unpacks and, for few rows of x, multiplies; NULL: a float format. */
 const struct tile_format *matmul_unpack_format_avx512(enum quant_type type);
 const struct tile_level *matmul_unpack_level_avx512(void);

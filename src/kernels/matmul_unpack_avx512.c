@@ -297,7 +297,7 @@ static void unpack_iq4_xs(void *to, const void *from, const void *half, int bloc
 
 static const struct tile_level level = {
     .tile_bytes = sizeof(struct tile), .panels = TILE_PANELS, .x_rows = TILE_X_ROWS, .pass_rows = 96,
-    .pass_bytes = 1 << 20,
+    .pass_bytes = 1 << 20, .finish = matmul_tile_finish_avx512,
 };
 
 static const struct tile_format formats[] = {
