@@ -135,15 +135,15 @@ static void q8_load_v(float *tile, const void *block, int head_dim) {
 
 void kv_add_plain(struct kernels *k) {
     k->kv[QUANT_F32] = (struct kernel_kv){
-        .name = "f32", .type = QUANT_F32, .k_bytes = f32_bytes, .v_bytes = f32_bytes, .store_k = f32_store_k,
-        .store_v = f32_store_v, .load_k = f32_load, .load_v = f32_load};
+        .name = "f32", .type = QUANT_F32, .k_bytes = f32_bytes, .v_bytes = f32_bytes,
+        .store_k = f32_store_k, .store_v = f32_store_v, .load_k = f32_load, .load_v = f32_load};
     k->kv[QUANT_F16] = (struct kernel_kv){
-        .name = "f16", .type = QUANT_F16, .k_bytes = half_bytes, .v_bytes = half_bytes, .store_k = f16_store_k,
-        .store_v = f16_store_v, .load_k = f16_load, .load_v = f16_load};
+        .name = "f16", .type = QUANT_F16, .k_bytes = half_bytes, .v_bytes = half_bytes,
+        .store_k = f16_store_k, .store_v = f16_store_v, .load_k = f16_load, .load_v = f16_load};
     k->kv[QUANT_BF16] = (struct kernel_kv){
-        .name = "bf16", .type = QUANT_BF16, .k_bytes = half_bytes, .v_bytes = half_bytes, .store_k = bf16_store_k,
-        .store_v = bf16_store_v, .load_k = bf16_load, .load_v = bf16_load};
+        .name = "bf16", .type = QUANT_BF16, .k_bytes = half_bytes, .v_bytes = half_bytes,
+        .store_k = bf16_store_k, .store_v = bf16_store_v, .load_k = bf16_load, .load_v = bf16_load};
     k->kv[QUANT_Q8_0] = (struct kernel_kv){
-        .name = "q8_0", .type = QUANT_Q8_0, .k_bytes = q8_bytes, .v_bytes = q8_bytes, .store_k = q8_store_k,
-        .store_v = q8_store_v, .load_k = q8_load_k, .load_v = q8_load_v};
+        .name = "q8_0", .type = QUANT_Q8_0, .k_bytes = q8_bytes, .v_bytes = q8_bytes,
+        .store_k = q8_store_k, .store_v = q8_store_v, .load_k = q8_load_k, .load_v = q8_load_v};
 }
