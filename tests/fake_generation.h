@@ -11,8 +11,9 @@
  *     open=CODE      refused when submitted               prompt=CODE    refused when tokenised
  *     cached=N       so many prompt tokens were cached
  *
- * In say, ~ is a new line and __ is one _.  Without say, tokens or show, the answer repeats the prompt.  A token of the prompt is a byte
- * (ids 0 to 255); a word of the answer counts as one token. */
+ * In say, ~ is a new line and __ is one _. Without say, tokens or show, the answer repeats the
+ * prompt. A token of the prompt is a byte (ids 0 to 255); a word of the answer counts as one
+ * token. */
 #ifndef TESTS_FAKE_GENERATION_H
 #define TESTS_FAKE_GENERATION_H
 #include "engine/generation.h"

@@ -256,6 +256,61 @@ static void speculation_changes_no_answer(void **state) {
     close_setup(&fast);
 }
 
+struct even { /* lets even tokens through, and the end after a number of them */
+    int left, accepted, closed;
+};
+
+static bool even_may(void *arg, int32_t token) {
+    struct even *e = arg;
+    return e->left > 0 && token % 2 == 0 && token != 0;
+}
+
+static void even_accept(void *arg, int32_t token) {
+    struct even *e = arg;
+    e->accepted++;
+    e->left -= token != 0;
+}
+
+static void even_close(void *arg) {
+    ((struct even *)arg)->closed++;
+}
+
+static void a_constraint_is_asked_for_every_token_and_closed_once(void **state) {
+    (void)state;
+    struct answer answers[2] = {0};
+    for (int i = 0; i < 2; i++) {
+        struct setup s = open_setup(&(struct engine_options){
+            .context = 512, .threads = 2, .no_speculation = i == 1});
+        int32_t tokens[60], end = 0;
+        struct error err = {0};
+        struct even even = {.left = 40};
+        struct engine_event e = {0};
+        prompt_fill(tokens, 0, 60, 0);
+        struct engine_request r = {
+            .tokens = tokens, .token_count = 60, .max_tokens = 100, .ends = &end, .end_count = 1,
+            .constraint = {&even, even_may, even_accept, even_close}};
+        sampling_default(&r.sampling);
+        r.sampling.seed_set = true;
+        r.sampling.temperature = 0;
+        struct ticket *t = engine_submit(s.engine, &r, &err);
+        check(t != NULL, &err);
+        while (e.type != ENGINE_DONE)
+            if (ticket_next(t, &e, 1000) && e.type == ENGINE_TOKEN)
+                answers[i].tokens[answers[i].count++] = e.token;
+        ticket_release(t);
+        assert_int_equal(e.finish, ENGINE_FINISH_STOP);
+        assert_int_equal(answers[i].count, 40);
+        for (int k = 0; k < 40; k++) assert_int_equal(answers[i].tokens[k] % 2, 0);
+        r.end_count = 0;
+        assert_null(engine_submit(s.engine, &r, &err));
+        assert_int_equal(err.code, ERR_ARGUMENT);
+        close_setup(&s);
+        assert_int_equal(even.closed, 2); /* the first, and the one that was refused */
+        assert_int_equal(even.accepted, 41);
+    }
+    assert_memory_equal(answers[0].tokens, answers[1].tokens, sizeof answers[0].tokens);
+}
+
 static void a_cancelled_prompt_keeps_what_it_computed(void **state) {
     (void)state;
     struct setup s = open_setup(&(struct engine_options){.context = 4096, .threads = 1,
@@ -489,6 +544,7 @@ int main(void) {
         cmocka_unit_test(many_at_once_answer_as_if_alone),
         cmocka_unit_test(a_full_pool_preempts_and_changes_no_bit),
         cmocka_unit_test(speculation_changes_no_answer),
+        cmocka_unit_test(a_constraint_is_asked_for_every_token_and_closed_once),
         cmocka_unit_test(a_cancelled_prompt_keeps_what_it_computed),
         cmocka_unit_test(a_deadline_ends_a_request_with_its_own_error),
         cmocka_unit_test(a_caller_that_does_not_read_holds_up_nobody),

@@ -41,7 +41,8 @@ static void the_shapes_of_a_call_are_read(void **state) {
          "read {\"b\":[]}"},
         {"{\"id\":\"x\",\"name\":\"add\",\"arguments\":\"{\\\"a\\\": 2}\"}", "add {\"a\": 2}"},
         {"{\"name\":\"add\",\"arguments\":\"\"}", "add {}"},
-        {"[ {\"name\":\"add\",\"arguments\":{}} , {\"name\":\"read\",\"arguments\":{\"p\":\"]\"}} ]",
+        {"[ {\"name\":\"add\",\"arguments\":{}} , {\"name\":\"read\",\"arguments\":"
+         "{\"p\":\"]\"}} ]",
          "add {}; read {\"p\":\"]\"}"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)

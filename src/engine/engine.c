@@ -359,6 +359,8 @@ static bool check_request(const struct engine *e, const struct engine_request *r
         if (r->tokens[i] < 0 || r->tokens[i] >= e->info.vocab)
             return error_set(err, ERR_ARGUMENT, "prompt token %d is %d; must be 0 to %d", i,
                              r->tokens[i], e->info.vocab - 1);
+    if (r->constraint.arg && r->end_count == 0)
+        return error_set(err, ERR_ARGUMENT, "a constrained answer without tokens that end it");
     if (r->end_count > ENGINE_ENDS_MAX || r->logprobs > ENGINE_LOGPROBS_MAX || r->max_tokens < 0)
         return error_set(err, ERR_ARGUMENT, "at most %d end tokens and %d log-probabilities",
                          ENGINE_ENDS_MAX, ENGINE_LOGPROBS_MAX);
@@ -366,7 +368,10 @@ static bool check_request(const struct engine *e, const struct engine_request *r
 }
 
 struct ticket *engine_submit(struct engine *e, const struct engine_request *r, struct error *err) {
-    if (!check_request(e, r, err)) return NULL;
+    if (!check_request(e, r, err)) {
+        if (r->constraint.arg) r->constraint.close(r->constraint.arg);
+        return NULL;
+    }
     struct ticket *t = ticket_open(r, err);
     if (!t) return NULL;
     pthread_mutex_lock(&e->lock);

@@ -67,6 +67,15 @@ struct engine_info {
 };
 const struct engine_info *engine_info(const struct engine *e);
 
+/* What an answer may go on with.  Called on the engine thread only; close when nobody needs the
+ * request any more, on any thread. */
+struct engine_constraint {
+    void *arg;                              /* NULL: no constraint */
+    bool (*may)(void *arg, int32_t token);
+    void (*accept)(void *arg, int32_t token); /* the answer has gone on with it */
+    void (*close)(void *arg);
+};
+
 /* ---- a request ---- */
 struct engine_request {
     const int32_t *tokens;       /* the whole prompt, copied by submit */
@@ -79,6 +88,7 @@ struct engine_request {
     int logprobs;                /* … and those of so many of the best */
     const int32_t *ends;         /* tokens that end the answer; copied; at most ENGINE_ENDS_MAX */
     int end_count;
+    struct engine_constraint constraint; /* taken by submit, whatever comes of it; needs ends */
     int64_t deadline_ms;         /* clock_ms() value after which it is cancelled; 0: none */
 };
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "text/grammar_tokens.h"
 
 enum {
     TEMPLATE_BYTES_MAX = 1 << 20,
@@ -118,6 +119,26 @@ struct generation {
     int cached;
 };
 
+static bool may(void *tokens, int32_t token) {
+    return grammar_tokens_may(tokens, token);
+}
+
+static void accept(void *tokens, int32_t token) {
+    grammar_tokens_accept(tokens, token);
+}
+
+static void close_tokens(void *tokens) {
+    grammar_tokens_close(tokens);
+}
+
+static bool constrain(const struct generation *g, const struct generation_request *r,
+                      struct engine_constraint *out, struct error *err) {
+    if (!r->grammar) return true;
+    *out = (struct engine_constraint){grammar_tokens_open(r->grammar, g->model->tokenizer), may,
+                                      accept, close_tokens};
+    return out->arg || error_set(err, ERR_MEMORY, "no memory for a grammar's state");
+}
+
 static bool submit(struct generation *g, const struct generation_request *r,
                    const struct tokens *prompt, struct error *err) {
     int end_count = 0;
@@ -125,6 +146,8 @@ static bool submit(struct generation *g, const struct generation_request *r,
     if (end_count > ENGINE_ENDS_MAX) end_count = ENGINE_ENDS_MAX;
     if (prompt->count > INT32_MAX)
         return error_set(err, ERR_CONTEXT, "a prompt of %lld tokens", (long long)prompt->count);
+    struct engine_constraint constraint = {0};
+    if (!constrain(g, r, &constraint, err)) return false;
     g->prompt_tokens = (int)prompt->count;
     g->ticket = engine_submit(g->model->engine, &(struct engine_request){
         .tokens = prompt->ids,
@@ -137,6 +160,7 @@ static bool submit(struct generation *g, const struct generation_request *r,
         .logprobs = r->logprobs,
         .ends = r->ignore_ends ? NULL : ends,
         .end_count = r->ignore_ends ? 0 : end_count,
+        .constraint = constraint,
         .deadline_ms = r->deadline_ms,
     }, err);
     return g->ticket != NULL;

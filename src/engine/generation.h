@@ -8,6 +8,7 @@
 #include <jansson.h>
 #include "engine/engine.h"
 #include "text/chat.h"
+#include "text/grammar.h"
 #include "text/reply.h"
 #include "text/tokenizer.h"
 
@@ -45,6 +46,7 @@ struct generation_request {
     int bias_count;
     bool logprobs_wanted;
     int logprobs;                       /* alternatives per token, 0 … 20 */
+    struct grammar *grammar;            /* what the answer must be; NULL: anything */
     int64_t deadline_ms;                /* clock_ms(); 0: none */
 };
 

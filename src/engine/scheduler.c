@@ -300,17 +300,42 @@ static bool is_end(const struct engine_request *r, int32_t token) {
     return false;
 }
 
+/* Most tokens that a model wants are allowed: so one is sampled first and asked about, and only
+ * when that failed a few times the whole vocabulary is. Drawing again without what was refused
+ * gives the same distribution as drawing from what is allowed. raw holds the logits as they
+ * were. */
+static int32_t sample_constrained(struct scheduler *s, struct sequence *q, float *logits) {
+    enum { TRIES = 4 };
+    const struct engine_request *r = &q->ticket->request;
+    const struct engine_constraint *c = &r->constraint;
+    int32_t vocab = s->o.env.vocab, token = -1;
+    for (int attempt = 0; attempt <= TRIES; attempt++) {
+        for (int32_t i = 0; attempt == TRIES && i < vocab; i++)
+            if (!c->may(c->arg, i)) s->raw[i] = -INFINITY;
+        if (attempt > 0) memcpy(logits, s->raw, (size_t)vocab * sizeof *logits);
+        token = sampler_sample(q->sampler, logits);
+        if (c->may(c->arg, token)) break;
+        s->raw[token] = -INFINITY;
+        token = r->ends[0]; /* nothing is allowed: the answer ends */
+    }
+    c->accept(c->arg, token);
+    return token;
+}
+
 /* The token and, where wanted, the log-probabilities of the distribution as it was. */
 static struct ticket_token choose(struct scheduler *s, struct sequence *q, float *logits) {
     const struct engine_request *r = &q->ticket->request;
     struct ticket_token out = {0};
     double log_sum = 0;
+    bool constrained = r->constraint.arg != NULL;
     if (r->logprobs_wanted) {
         log_sum = s->o.env.math.log_sum_exp(logits, s->o.env.vocab);
         fill_top(logits, s->o.env.vocab, r->logprobs, log_sum, &out);
-        memcpy(s->raw, logits, (size_t)s->o.env.vocab * sizeof *s->raw);
     }
-    out.token = sampler_sample(q->sampler, logits);
+    if (r->logprobs_wanted || constrained)
+        memcpy(s->raw, logits, (size_t)s->o.env.vocab * sizeof *s->raw);
+    out.token = constrained ? sample_constrained(s, q, logits)
+                            : sampler_sample(q->sampler, logits);
     if (r->logprobs_wanted) out.logprob = (float)((double)s->raw[out.token] - log_sum);
     return out;
 }

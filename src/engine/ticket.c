@@ -16,6 +16,7 @@ static void *copy_array(const void *from, size_t count, size_t size) {
 }
 
 static void free_ticket(struct ticket *t) {
+    if (t->request.constraint.arg) t->request.constraint.close(t->request.constraint.arg);
     free((void *)(uintptr_t)t->request.tokens);
     free((void *)(uintptr_t)t->request.bias);
     free((void *)(uintptr_t)t->request.ends);
@@ -27,6 +28,7 @@ static void free_ticket(struct ticket *t) {
 struct ticket *ticket_open(const struct engine_request *r, struct error *err) {
     struct ticket *t = calloc(1, sizeof *t);
     if (!t) {
+        if (r->constraint.arg) r->constraint.close(r->constraint.arg);
         error_set(err, ERR_MEMORY, "no memory for a request");
         return NULL;
     }

@@ -4,7 +4,8 @@
  * (text_completion).  Every function returns a new tree that the caller owns, NULL when out of
  * memory; taking one that is NULL gives NULL, so that only the last result needs a look.
  *
- * What a piece of an answer consists of is struct answer_delta; calls of tools come whole, after it. */
+ * What a piece of an answer consists of is struct answer_delta; calls of tools come whole, after
+ * it. */
 #ifndef SERVER_ANSWER_H
 #define SERVER_ANSWER_H
 #include <jansson.h>

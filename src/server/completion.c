@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <string.h>
 #include "base/clock.h"
+#include "server/constrain.h"
 
 enum { TURN_MS = 5 }; /* how long to wait for one of several choices before asking the next */
 
@@ -92,6 +93,34 @@ static bool tokenise(struct completion *c, struct error *err) {
     return true;
 }
 
+/* Whether a prompt ends by opening the reasoning, which the answer then only closes. */
+static bool opens_reasoning(const struct completion *c, const struct tokens *prompt) {
+    static const char tag[] = "<think>";
+    enum { LOOK_TOKENS = 16 };
+    struct str end = {0};
+    int64_t from = prompt->count > LOOK_TOKENS ? prompt->count - LOOK_TOKENS : 0;
+    for (int64_t i = from; i < prompt->count; i++) {
+        struct span piece = tokenizer_bytes(c->answer.tokenizer, prompt->ids[i]);
+        str_add(&end, piece.data, piece.len);
+    }
+    size_t len = end.len, tag_len = sizeof tag - 1;
+    while (len > 0 && strchr(" \n", end.data[len - 1]) != NULL) len--;
+    bool opens = len >= tag_len && memcmp(end.data + len - tag_len, tag, tag_len) == 0;
+    str_deinit(&end);
+    return opens;
+}
+
+/* The form that the request asks for. */
+static bool open_grammar(struct completion *c, struct error *err) {
+    const char *source = chat_template_source(native_chat(c->native));
+    struct constrain_options options = {.format = tool_format_find(source)};
+    if (c->request.messages != NULL) {
+        options.reasoning = strstr(source, "</think>") != NULL;
+        options.reasoning_open = options.reasoning && opens_reasoning(c, &c->prompts[0]);
+    }
+    return constrain(&c->request, &options, &c->grammar, err);
+}
+
 struct completion *completion_open(struct call *call, enum answer_shape shape) {
     const json_t *body = call_body(call);
     if (body == NULL) return NULL;
@@ -110,7 +139,7 @@ struct completion *completion_open(struct call *call, enum answer_shape shape) {
     c->answer.fingerprint = arena_printf(&call->arena, "longhaul-%s", call->context->version);
     c->answer.tokenizer = native_tokenizer(c->native);
     c->answer.id = call_new_id(call, shape == ANSWER_CHAT ? "chatcmpl-" : "cmpl-");
-    if (!read_request(c, body, &err) || !tokenise(c, &err) ||
+    if (!read_request(c, body, &err) || !tokenise(c, &err) || !open_grammar(c, &err) ||
         !server_model_admit(c->model, c->choice_count, &err)) {
         call_failed(call, &err);
         return NULL;
@@ -157,6 +186,8 @@ static void end_all(struct completion *c) {
 void completion_close(void *completion) {
     struct completion *c = completion;
     request_deinit(&c->request);
+    grammar_release(c->grammar);
+    c->grammar = NULL;
     if (c->choices == NULL) return;
     end_all(c);
     for (int i = 0; i < c->choice_count; i++) {
@@ -167,23 +198,6 @@ void completion_close(void *completion) {
 }
 
 /* ---- submitting ---- */
-
-/* Whether a prompt ends by opening the reasoning, which the answer then only closes. */
-static bool opens_reasoning(const struct completion *c, const struct tokens *prompt) {
-    static const char tag[] = "<think>";
-    enum { LOOK_TOKENS = 16 };
-    struct str end = {0};
-    int64_t from = prompt->count > LOOK_TOKENS ? prompt->count - LOOK_TOKENS : 0;
-    for (int64_t i = from; i < prompt->count; i++) {
-        struct span piece = tokenizer_bytes(c->answer.tokenizer, prompt->ids[i]);
-        str_add(&end, piece.data, piece.len);
-    }
-    size_t len = end.len, tag_len = sizeof tag - 1;
-    while (len > 0 && strchr(" \n", end.data[len - 1]) != NULL) len--;
-    bool opens = len >= tag_len && memcmp(end.data + len - tag_len, tag, tag_len) == 0;
-    str_deinit(&end);
-    return opens;
-}
 
 /* Answers to conversations are taken apart where tools or the template ask for it. */
 static bool open_parts(struct completion *c, struct completion_choice *choice, struct error *err) {
@@ -215,6 +229,7 @@ static bool submit(struct completion *c, struct completion_choice *choice, struc
         .stop_count = r->stop_count,
         .ignore_ends = r->ignore_eos,
         .special = choice->show_control,
+        .grammar = c->grammar,
         .max_tokens = r->max_tokens,
         .sampling = r->sampling,
         .bias = r->bias,

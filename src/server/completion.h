@@ -36,6 +36,7 @@ struct completion {
     struct answer answer;
     struct tokens *prompts;
     struct completion_choice *choices;
+    struct grammar *grammar;       /* what the answers must be; NULL: anything */
     int choice_count, done_count;
     int admitted;                  /* places held in the model's queue */
     int turn;                      /* where the next look for events starts */
@@ -57,8 +58,8 @@ enum completion_news {
     COMPLETION_FAILED,   /* see err; the rest is cancelled */
     COMPLETION_GONE,     /* the client is; everything is cancelled */
 };
-/* The event's tokens and the choice's delta, which says what the event's text consists of, are valid
- * until the next call. */
+/* The event's tokens and the choice's delta, which says what the event's text consists of, are
+ * valid until the next call. */
 enum completion_news completion_next(struct completion *c, int64_t silent_until_ms,
                                      struct completion_choice **choice,
                                      struct generation_event *event, struct error *err);

@@ -118,29 +118,43 @@ static bool read_stream_options(const struct field_read *r, struct error *err) {
     return true;
 }
 
-/* Until answers can be forced into a shape, only what leaves the model free is accepted. */
+/* A word, or {"type": "function", "function": {"name": …}}. */
 static bool read_tool_choice(const struct field_read *r, struct error *err) {
+    struct request *request = r->out;
     const char *text = json_string_value(r->value);
-    if (text != NULL && strcmp(text, "none") == 0) return true; /* acted upon after the rest */
-    if (text != NULL && strcmp(text, "auto") == 0) return true;
-    if (text != NULL && strcmp(text, "required") != 0)
-        return error_set(err, ERR_ARGUMENT, "%s: \"%.40s\" is not one of \"none\", \"auto\"",
-                         r->name, text);
     if (text == NULL && !json_is_object(r->value))
         return fields_wrong_type(r, "a string or an object", err);
-    return error_set(err, ERR_UNSUPPORTED,
-                     "%s: %s is not in this version; use \"auto\" or \"none\"", r->name,
-                      text != NULL ? "\"required\"" : "choosing one function");
+    if (text != NULL) {
+        request->call_required = strcmp(text, "required") == 0;
+        if (request->call_required || strcmp(text, "none") == 0 || strcmp(text, "auto") == 0)
+            return true; /* "none" is acted upon after the rest */
+        return error_set(err, ERR_ARGUMENT,
+                         "%s: \"%.40s\" is not one of \"none\", \"auto\", \"required\"", r->name,
+                         text);
+    }
+    const json_t *function = json_object_get(r->value, "function");
+    request->call_required = true;
+    request->call_name = json_string_value(json_object_get(function, "name"));
+    return request->call_name != NULL ||
+           error_set(err, ERR_ARGUMENT, "%s.function.name: expected a string", r->name);
 }
 
 static bool read_response_format(const struct field_read *r, struct error *err) {
+    struct request *request = r->out;
     if (!json_is_object(r->value)) return fields_wrong_type(r, "an object", err);
     const char *type = json_string_value(json_object_get(r->value, "type"));
     if (type == NULL)
         return error_set(err, ERR_ARGUMENT, "%s.type: expected a string", r->name);
     if (strcmp(type, "text") == 0) return true;
-    return error_set(err, ERR_UNSUPPORTED,
-                     "%s: type \"%.40s\" is not in this version; use \"text\"", r->name, type);
+    request->json_wanted = true;
+    if (strcmp(type, "json_object") == 0) return true;
+    if (strcmp(type, "json_schema") != 0)
+        return error_set(err, ERR_ARGUMENT,
+                         "%s.type: \"%.40s\" is not one of \"text\", \"json_object\", "
+                         "\"json_schema\"", r->name, type);
+    request->schema = json_object_get(json_object_get(r->value, "json_schema"), "schema");
+    return json_is_object(request->schema) ||
+           error_set(err, ERR_ARGUMENT, "%s.json_schema.schema: expected an object", r->name);
 }
 
 static bool read_parallel_calls(const struct field_read *r, struct error *err) {
@@ -329,6 +343,8 @@ bool request_read_chat(const json_t *body, struct arena *arena, struct request *
     const char *choice = json_string_value(json_object_get(body, "tool_choice"));
     if (choice != NULL && strcmp(choice, "none") == 0) out->tools = NULL;
     if (json_array_size(out->tools) == 0) out->tools = NULL;
+    if (out->call_required && out->tools == NULL)
+        return error_set(err, ERR_ARGUMENT, "tool_choice: needs tools");
     return sampling_check(&out->sampling, err) && make_kwargs(out, err);
 }
 

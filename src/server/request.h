@@ -46,6 +46,10 @@ struct request {
     /* chat */
     const json_t *messages, *tools, *kwargs;
     json_t *kwargs_made;        /* NULL: kwargs are the body's own */
+    bool json_wanted;           /* response_format: JSON, of the schema if there is one */
+    const json_t *schema;
+    bool call_required;         /* tool_choice: the answer must be calls, … */
+    const char *call_name;      /* … of this function; NULL: of any */
     bool one_call;              /* parallel_tool_calls false */
     const char *reasoning_effort;
     /* completions */

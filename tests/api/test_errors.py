@@ -66,14 +66,21 @@ def test_a_value_out_of_range_is_400_and_names_the_field(fake, field, value):
 
 
 @pytest.mark.parametrize("field, value", [
-    ("tool_choice", "required"), ("tool_choice", {"type": "function", "function": {"name": "f"}}),
-    ("response_format", {"type": "json_object"}), ("response_format", {"type": "json_schema"}),
     ("grammar", "root ::= x"), ("json_schema", {})])
 def test_what_this_version_does_not_do_is_refused_by_name(fake, field, value):
     answer = fake().post("/v1/chat/completions", served.chat_body("hi") | {field: value})
     assert answer.status == 400
     assert answer.error["code"] == "unsupported" and answer.error["param"] == field
     assert "not in this version" in answer.error["message"]
+
+
+def test_a_keyword_that_this_version_does_not_do_is_refused_with_its_path(fake):
+    schema = {"type": "object", "properties": {"a": {"type": "string", "pattern": "^a"}}}
+    answer = fake().chat("hi", response_format={
+        "type": "json_schema", "json_schema": {"name": "x", "schema": schema}})
+    assert answer.status == 400 and answer.error["code"] == "unsupported"
+    path = "response_format.json_schema.schema.properties.a.pattern"
+    assert answer.error["param"] == path and answer.error["message"].startswith(path)
 
 
 def test_unknown_fields_and_nulls_are_ignored(fake):
