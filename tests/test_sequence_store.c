@@ -207,8 +207,8 @@ static void sequences_restore_beside_each_other(void **state) {
     stop(&again);
 }
 
-/* Every prompt larger than half the pool: pages go to disk and come back. */
-static void a_pool_that_is_too_small_makes_no_difference(void **state) {
+/* Six prompts in a pool of about four: pages are evicted to disk and come back. */
+static void pages_evicted_from_memory_come_back_the_same(void **state) {
     (void)state;
     struct engine_options o = warm_options();
     o.parallel = 3;
@@ -351,7 +351,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         CASE(a_restarted_engine_answers_from_disk_with_the_same_bits),
         CASE(sequences_restore_beside_each_other),
-        CASE(a_pool_that_is_too_small_makes_no_difference),
+        CASE(pages_evicted_from_memory_come_back_the_same),
         CASE(damaged_pages_are_computed_and_written_again),
         CASE(another_model_type_or_rope_finds_nothing),
         CASE(an_impossible_directory_only_costs_the_disk_cache),
