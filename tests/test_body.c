@@ -82,7 +82,8 @@ static void nesting_has_an_end(void **state) {
 static void damaged_bodies_are_parsed_or_refused(void **state) {
     (void)state;
     static const char body[] = "{\"messages\": [{\"role\": \"user\", \"content\": "
-                               "\"a\\ud83d\\ude00b\"}], \"n\": 1.5e3, \"stop\": null, \"x\": [true, false, -0.1]}";
+                               "\"a\\ud83d\\ude00b\"}], \"n\": 1.5e3, "
+                               "\"stop\": null, \"x\": [true, false, -0.1]}";
     static const char *const words[] = {"\\ud800", "\\u", "\\", "\"", "{", "\xFF", "1e999", NULL};
     struct mutate m;
     mutate_init(&m, &(struct mutate_options){.seed = 11, .words = words});
