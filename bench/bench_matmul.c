@@ -2,8 +2,8 @@
  *
  *     bench_matmul [LEVEL [TYPE [SECONDS]]]
  *
- * Prints, for the shapes of small Qwen2.5 models, prefill (512 rows of x) in GOPS (a product and its
- * sum are two operations) and as a share of the int8 peak, which is measured on the spot with
+ * Prints, for the shapes of small Qwen2.5 models, prefill (512 rows of x) in GOPS (a product and
+ * its sum are two operations) and as a share of the int8 peak, which is measured on the spot with
  * registers only; and decode (1 row) in GB/s of packed weights and as a share of a plain
  * reading of the same bytes.  One thread; times are CPU time of the thread, the best of several
  * repetitions, so that busy neighbours disturb little. */

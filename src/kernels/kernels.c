@@ -40,8 +40,8 @@ void kernels_add_plain(struct kernels *k) {
 }
 
 #if defined(__x86_64__)
-/* F16C asked by hand: clang 14 does not know its name.  CPUID leaf 1, ECX bit 29; whether the system
- * keeps the registers is the same question as for AVX2. */
+/* F16C asked by hand: clang 14 does not know its name.  CPUID leaf 1, ECX bit 29; whether the
+ * system keeps the registers is the same question as for AVX2. */
 static bool has_f16c(void) {
     unsigned a, b, c, d;
     return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C) != 0;
@@ -72,8 +72,8 @@ bool kernels_add_avx512(struct kernels *k) {
 }
 
 /* The tile registers are 8 KB that the kernel saves only for processes that have asked:
- * arch_prctl(ARCH_REQ_XCOMP_PERM, XTILEDATA), see Linux' Documentation/arch/x86/xstate.rst.  It counts
- * for all threads, present and future, and asking again is harmless. */
+ * arch_prctl(ARCH_REQ_XCOMP_PERM, XTILEDATA), see Linux' Documentation/arch/x86/xstate.rst.  It
+ * counts for all threads, present and future, and asking again is harmless. */
 static bool may_use_tiles(void) {
 #if defined(__linux__)
     enum { ARCH_REQ_XCOMP_PERM = 0x1023, XTILEDATA = 18 };

@@ -175,8 +175,8 @@ bool kernels_add_dotprod(struct kernels *k);
 bool kernels_add_i8mm(struct kernels *k);
 
 /* All that this CPU has, up to and including the level named by limit ("plain", "avx2", "avx512",
- * "amx"; on arm64 "neon", "dotprod", "i8mm"; NULL or "auto": no limit).  False: this kind of CPU has
- * no such level, or this CPU lacks it. */
+ * "amx"; on arm64 "neon", "dotprod", "i8mm"; NULL or "auto": no limit).  False: this kind of CPU
+ * has no such level, or this CPU lacks it. */
 bool kernels_init(struct kernels *k, const char *limit);
 const char *kernels_levels(void); /* of this kind, "plain, avx2, …": for errors and help */
 

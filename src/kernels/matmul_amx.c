@@ -11,10 +11,16 @@
  *     signed     scale · (code − offset), at most 4096 in size, is cut into a signed upper and an
  *                unsigned lower byte.  S = 256·A + B.
  *
- * A and B are sums over 256 elements of a byte times |x| <= 127: at most 256 · 255 · 127 = 8290560 <
- * 2^31, so every sum is exact and S is the integer that the other levels find; the floats
+ * A and B are sums over 256 elements of a byte times |x| <= 127: at most 256 · 255 · 127 = 8290560
+ * < 2^31, so every sum is exact and S is the integer that the other levels find; the floats
  * follow in the same order.  Blocks of 32 elements have one instruction a block (half filled), for
  * their scales are floats.
+ *
+ * Order of instructions.  The tile unit, the vector units and the load ports can work at the same
+ * time, but only as far as the processor sees ahead, so a row of the last products is added
+ * up between every two tile instructions of the next.  A load that follows a store not yet made,
+ * with the same low 12 bits of the address, waits for it; the products' 4 KB cover them all, so
+ * they are stored last, when nothing is left to load.
  *
  * Rows of x are read where they lie, 16 at a time; fewer than 16 are copied and padded.  Calls
  * with few rows, and float formats, are left to the level below. */
@@ -33,7 +39,7 @@ enum {
 
 struct amx_tile {
     __m512i byte[2][TILE_STEPS]; /* A and B, vectors like those of tile.code */
-    struct tile tile;            /* as the level below unpacks it: scales, and codes to start from */
+    struct tile tile;            /* as the level below unpacks it: scales, and codes to use */
 };
 
 typedef __m512i product[TILE_SIDE]; /* [row of x], 16 rows of weights in the lanes */
@@ -456,8 +462,8 @@ INLINE void store_32(product c, int b) {
     settle_memory();
 }
 
-/* Block by block: starts the products of `next` (NULL: there is none), adds up those of `last`, then
- * stores the former where the latter were. */
+/* Block by block: starts the products of `next` (NULL: there is none), adds up those of `last`,
+ * then stores the former where the latter were. */
 INLINE void step_32(product c[8], const bool min, int blocks, const struct unit *next,
                     const struct unit *last, const struct x_scales *x) {
     __m512 a[TILE_SIDE];

@@ -11,7 +11,8 @@
 enum { CHAINS = 5 }; /* of two vectors */
 
 INLINE __m256 weights_at(const enum quant_type type, const uint8_t *panel, int64_t k, int h) {
-    if (type == QUANT_F32) return _mm256_loadu_ps((const float *)(const void *)panel + 16 * k + 8 * h);
+    if (type == QUANT_F32)
+        return _mm256_loadu_ps((const float *)(const void *)(panel + 64 * k + 32 * h));
     __m128i half = _mm_loadu_si128((const __m128i *)(const void *)(panel + 32 * k + 16 * h));
     if (type == QUANT_F16) return _mm256_cvtph_ps(half);
     return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(half), 16));

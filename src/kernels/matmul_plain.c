@@ -18,7 +18,7 @@ static void finish(const struct matmul_work *work, int64_t r, int64_t n, float a
 
 /* ---- integer formats ------------------------------------------------------------------- */
 
-/* A format without minimum has dmin = 0 and min[] = 0: its second fma adds −0 and changes no bit. */
+/* A format without minimum has dmin = 0 and min[] = 0: its second fma adds −0, no bit changes. */
 static float dot_codes(const struct quant_codes *codes, const int8_t *q, const float *d,
                        int64_t blocks) {
     float acc = 0.0f;
@@ -81,7 +81,8 @@ static void run_floats(const struct matmul_work *work, enum quant_type type) {
 static void pack_rows(enum quant_type type, void *packed, const void *source, int64_t cols,
                       int64_t row_begin, int64_t row_end) {
     int64_t row_bytes = quant_bytes(type, cols);
-    memcpy((uint8_t *)packed + row_begin * row_bytes, (const uint8_t *)source + row_begin * row_bytes,
+    int64_t at = row_begin * row_bytes;
+    memcpy((uint8_t *)packed + at, (const uint8_t *)source + at,
            (size_t)((row_end - row_begin) * row_bytes));
 }
 

@@ -51,7 +51,7 @@ struct tile_work {
     int x_rows; /* up to tile_level.x_rows */
     struct tile_x x;
     float *acc; /* [x_rows][tile_level.panels · 16], added to */
-    const struct tile_ahead *ahead; /* where tile_level.prefetches: row 0 of the pass is row 0 here */
+    const struct tile_ahead *ahead; /* for levels that prefetch themselves */
 };
 
 /* The end of rows of x: acc + bias, then out + acc, for weight rows [n, end), at most 32. */

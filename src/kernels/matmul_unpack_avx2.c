@@ -1,4 +1,4 @@
-/* matmul_unpack_avx2.c - from the words of a panel (matmul_pack.h) to a tile: one function a format.
+/* matmul_unpack_avx2.c - from the words of a panel (matmul_pack.h) to a tile, by format.
  *
  * Which element a bit field of a block belongs to is told by quant_block.h and quant's
  * unpack functions; here the same is done for eight rows at once, twice.  Rows 0-7 of word i are

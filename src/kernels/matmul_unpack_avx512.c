@@ -1,4 +1,4 @@
-/* matmul_unpack_avx512.c - from the words of a panel (matmul_pack.h) to a tile: one function a format.
+/* matmul_unpack_avx512.c - from the words of a panel (matmul_pack.h) to a tile, by format.
  *
  * Which element a bit field of a block belongs to is told by quant_block.h and quant's
  * unpack functions; here the same is done for 16 rows at once.  `codes` are unsigned bytes; scales
@@ -296,8 +296,8 @@ static void unpack_iq4_xs(void *to, const void *from, const void *half, int bloc
 /* ---- rows -------------------------------------------------------------------------------- */
 
 static const struct tile_level level = {
-    .tile_bytes = sizeof(struct tile), .panels = TILE_PANELS, .x_rows = TILE_X_ROWS, .pass_rows = 96,
-    .pass_bytes = 1 << 20, .finish = matmul_tile_finish_avx512,
+    .tile_bytes = sizeof(struct tile), .panels = TILE_PANELS, .x_rows = TILE_X_ROWS,
+    .pass_rows = 96, .pass_bytes = 1 << 20, .finish = matmul_tile_finish_avx512,
 };
 
 static const struct tile_format formats[] = {
