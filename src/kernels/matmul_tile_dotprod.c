@@ -170,7 +170,7 @@ static void groups_32_min(const struct tile_work *w) {
 
 static const struct tile_level level = {
     .tile_bytes = sizeof(struct tile), .panels = 1, .x_rows = X_ROWS,
-    .pass_rows = TILE_PASS_ROWS, .pass_bytes = TILE_PASS_BYTES,
+    .pass_rows = TILE_PASS_ROWS, .pass_bytes = TILE_PASS_BYTES, .finish = matmul_neon_finish,
 };
 
 void matmul_tile_run_dotprod(const struct matmul_work *work, enum quant_type type) {

@@ -282,7 +282,7 @@ static void unpack_iq4_xs(void *to, const void *words, const void *halves, int b
 
 static const struct tile_level level = {
     .tile_bytes = sizeof(struct tile), .panels = 1, .x_rows = X_ROWS,
-    .pass_rows = TILE_PASS_ROWS, .pass_bytes = TILE_PASS_BYTES,
+    .pass_rows = TILE_PASS_ROWS, .pass_bytes = TILE_PASS_BYTES, .finish = matmul_neon_finish,
 };
 
 static const struct tile_format formats[QUANT_TYPES] = {

@@ -196,7 +196,7 @@ static void bytes_g32(const struct tile_work *w) {
 
 static const struct tile_level level = {
     .tile_bytes = sizeof(struct tile), .panels = 1, .x_rows = X_ROWS,
-    .pass_rows = TILE_PASS_ROWS, .pass_bytes = TILE_PASS_BYTES,
+    .pass_rows = TILE_PASS_ROWS, .pass_bytes = TILE_PASS_BYTES, .finish = matmul_neon_finish,
 };
 
 static void run(const struct matmul_work *work, enum quant_type type) {

@@ -63,6 +63,9 @@ static inline int32x4_t tile_minimum(const struct tile *tile, int quad, int grou
 typedef void matmul_unpack(void *tile, const void *words, const void *halves, int blocks);
 extern matmul_unpack *const MATMUL_UNPACK_NEON[QUANT_TYPES];
 
+/* tile_level.finish of all three. */
+void matmul_neon_finish(const struct tile_finish *f);
+
 /* Sets a format's row; its tiles are multiplied by run. */
 void matmul_neon_use(struct kernels *k, enum quant_type type,
                      void (*run)(const struct matmul_work *work));
