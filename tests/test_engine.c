@@ -27,18 +27,22 @@ static void check(bool ok, const struct error *err) {
     assert_true(ok);
 }
 
-static struct setup open_setup(const struct engine_options *options) {
+static struct setup open_layers(int layers, const struct engine_options *options) {
     struct setup s = {0};
     struct error err = {0};
     const char *path = tiny_model_path("engine");
-    check(tiny_model_write(&(struct tiny_model){.architecture = "qwen2", .type = QUANT_Q8_0},
-                           path, &err), &err);
+    check(tiny_model_write(&(struct tiny_model){.architecture = "qwen2", .type = QUANT_Q8_0,
+                                                .layers = layers}, path, &err), &err);
     s.gguf = gguf_open(path, &err);
     unlink(path);
     check(s.gguf != NULL, &err);
     s.engine = engine_open(s.gguf, options, &err);
     check(s.engine != NULL, &err);
     return s;
+}
+
+static struct setup open_setup(const struct engine_options *options) {
+    return open_layers(2, options);
 }
 
 static void close_setup(struct setup *s) {
@@ -313,8 +317,9 @@ static void a_constraint_is_asked_for_every_token_and_closed_once(void **state) 
 
 static void a_cancelled_prompt_keeps_what_it_computed(void **state) {
     (void)state;
-    struct setup s = open_setup(&(struct engine_options){.context = 4096, .threads = 1,
-                                                         .ubatch = 64});
+    /* Twelve layers and one token a step: long enough for news on the way on any machine. */
+    struct setup s = open_layers(12, &(struct engine_options){.context = 4096, .threads = 1,
+                                                              .parallel = 1, .ubatch = 1});
     static int32_t tokens[4000];
     struct answer a;
     struct engine_event e;
@@ -322,13 +327,16 @@ static void a_cancelled_prompt_keeps_what_it_computed(void **state) {
     struct ticket *t = submit(s.engine, tokens, 4000, 5);
     int processed = 0;
     int64_t until = clock_ms() + WAIT_MS;
-    while (processed < 64 && clock_ms() < until)
-        if (ticket_next(t, &e, 100) && e.type == ENGINE_PROGRESS) processed = e.prompt_processed;
+    while (processed < 64 && clock_ms() < until) {
+        if (!ticket_next(t, &e, 100)) continue;
+        assert_int_equal(e.type, ENGINE_PROGRESS);
+        processed = e.prompt_processed;
+    }
     assert_true(processed >= 64);
     ticket_cancel(t);
     collect(t, &a);
     assert_int_equal(a.done.finish, ENGINE_FINISH_CANCELLED);
-    ask(s.engine, tokens, 4000, 1, &a);
+    ask(s.engine, tokens, processed + 100, 1, &a);
     assert_true(a.done.prompt_cached >= processed);
     close_setup(&s);
 }

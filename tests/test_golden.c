@@ -21,9 +21,10 @@ enum { CONTEXT = 2048, POSITIONS_MAX = 64, TOP = 20 };
  * independent after a few layers: against the same weights in f32, SmolLM2's top-5
  * log-probabilities are off by 0.16 (here) and 0.15 (llama.cpp) in the root mean square, 0.18
  * between the two.  The larger models are quieter.  So the bound is on what a sampler would
- * notice: the differences of a position weighted by their probabilities, and the mean over all. */
+ * notice: the differences of a position weighted by their probabilities (which reach 0.16 on the
+ * 1.5B, depending on the kernels), and the mean over all. */
 static const double perplexity_bound = 0.005;
-static double logprob_bound; /* 0.15; SmolLM2: 0.35 */
+static double logprob_bound; /* 0.2; SmolLM2: 0.35 */
 
 static struct native *model;
 static json_t *recordings; /* of the model at hand */
@@ -62,7 +63,7 @@ static bool open_model(const char *file, const char *recording) {
     assert_non_null(model);
     struct str text = {0};
     assert_true(file_read(&text, golden(recording, "-greedy.jsonl"), 1 << 20, &err));
-    logprob_bound = strstr(recording, "smollm2") ? 0.35 : 0.15;
+    logprob_bound = strstr(recording, "smollm2") ? 0.35 : 0.2;
     recordings = json_array();
     for (char *line = strtok(text.data, "\n"); line; line = strtok(NULL, "\n"))
         json_array_append_new(recordings, json_loads(line, 0, NULL));
