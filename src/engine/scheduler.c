@@ -301,9 +301,10 @@ static bool is_end(const struct engine_request *r, int32_t token) {
 }
 
 /* Most tokens that a model wants are allowed: so one is sampled first and asked about, and only
- * when that failed a few times the whole vocabulary is. Drawing again without what was refused
- * gives the same distribution as drawing from what is allowed. raw holds the logits as they
- * were. */
+ * when that failed a few times the whole vocabulary is.  Without top-k, top-p, min-p and typical,
+ * drawing again without what was refused is drawing from what is allowed; with them, the
+ * filters see refused tokens too before the first draw, and keep a little less.  raw holds the
+ * logits as they were. */
 static int32_t sample_constrained(struct scheduler *s, struct sequence *q, float *logits) {
     enum { TRIES = 4 };
     const struct engine_request *r = &q->ticket->request;
