@@ -86,7 +86,9 @@ static void rope(float *x, const float *cos_sin, int rope_dim, bool neox) {
         } else { /* pairs are neighbours */
             float32x4x2_t pair = vld2q_f32(x + 2 * i);
             struct turned t = turn(pair.val[0], pair.val[1], table);
-            vst2q_f32(x + 2 * i, (float32x4x2_t){{t.a, t.b}});
+            pair.val[0] = t.a;
+            pair.val[1] = t.b;
+            vst2q_f32(x + 2 * i, pair);
         }
     }
     for (; i < half; i++) { /* the same arithmetic, one pair at a time */
